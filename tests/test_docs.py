@@ -1,0 +1,95 @@
+"""What is written about the program agrees with the program."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import vdequant
+from vdequant.cli import COMMANDS
+from vdequant.cli.main import command_parser
+from vdequant.quantizers import QUANTIZERS
+from vdequant.restorers import RESTORERS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def shell_lines() -> list[str]:
+    return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+
+
+def vdequant_commands() -> list[str]:
+    parts = [part.strip() for line in shell_lines() for part in line.split("&&")]
+    return [part for part in parts if part.split()[:1] == ["vdequant"]]
+
+
+def actions_of(command: str) -> list[argparse.Action]:
+    return command_parser(command)._actions
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help(command: str) -> None:
+    assert [action.dest for action in actions_of(command) if not action.help] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_in_the_readme(command: str) -> None:
+    options = {option for action in actions_of(command) for option in action.option_strings}
+    missing = {option for option in options - {"-h", "--help"} if not re.search(rf"{option}(?![\w-])", README)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", [*RESTORERS, *QUANTIZERS])
+def test_every_name_of_the_tables_has_a_row_in_the_readme(name: str) -> None:
+    assert f"\n| `{name}` |" in README
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "restore"])
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"vdequant {command}" in README
+
+
+@pytest.mark.parametrize("line", vdequant_commands())
+def test_every_command_line_of_the_readme_parses(line: str) -> None:
+    words = shlex.split(line)[1:]
+    name, rest = (words[0], words[1:]) if words[0] in COMMANDS else ("restore", words)
+    args = command_parser(name).parse_intermixed_args(rest)
+    inputs = [args.input] if isinstance(args.input, str) else args.inputs
+    assert inputs
+    assert all(list(ROOT.glob(path)) for path in inputs)
+
+
+def test_the_readme_has_command_lines_to_check() -> None:
+    assert len(vdequant_commands()) >= 5
+
+
+def test_the_python_of_the_readme_uses_names_that_exist() -> None:
+    trees = [ast.parse(block) for block in blocks("python")]
+    names = {
+        n.attr
+        for t in trees
+        for n in ast.walk(t)
+        if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "vdequant"
+    }
+    assert {"restore", "probe"} <= names <= set(vdequant.__all__)
+
+
+def test_continuous_integration_runs_the_readmes_test_command() -> None:
+    (command,) = [line for line in shell_lines() if line.endswith("pytest")]
+    assert command in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+
+
+def test_tables_to_be_filled_have_both_their_marks() -> None:
+    opened = re.findall(r"<!-- table:(\w+) -->", README)
+    assert opened == ["kodak", "speed"]
+    assert README.count("<!-- /table -->") == len(opened)

@@ -1,0 +1,38 @@
+"""Checks used on the first lines of public functions; each raises with expected, got and remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vdequant.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def check_picture(x: Tensor, name: str = "x") -> None:
+    """Raise ``ValueError`` unless ``x`` is a floating point ``(N, 3, H, W)`` tensor."""
+    if x.ndim != 4 or x.shape[1] != 3:
+        raise ValueError(f"expected {name} of shape (N, 3, H, W), got {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise ValueError(f"expected {name} as floating point in [0, 1], got {x.dtype}; divide the codes by 255 first")
+
+
+def check_same_shape(a: Tensor, b: Tensor, names: str = "a, b") -> None:
+    """Raise ``ValueError`` unless the two tensors have the same shape."""
+    if a.shape != b.shape:
+        raise ValueError(f"expected {names} of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+
+
+def check_fraction(value: float, name: str) -> float:
+    """Return ``value`` when it lies in [0, 1]; raise :class:`UsageError` otherwise."""
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"expected {name} between 0 and 1, got {value}")
+    return value
+
+
+def check_choice(value: str, allowed: tuple[str, ...], name: str) -> str:
+    """Return ``value`` when it is one of ``allowed``; raise :class:`UsageError` with the list otherwise."""
+    if value not in allowed:
+        raise UsageError(f"expected {name} to be one of {', '.join(allowed)}, got {value!r}")
+    return value

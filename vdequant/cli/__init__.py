@@ -1,0 +1,15 @@
+"""The command line: one file a command, no logic of its own, every line of it also reachable from Python.
+
+A command is a module with ``parser()``, which returns an argument parser whose default ``run`` is a function
+``run(args, console) -> exit code``. To add one, write such a module and add its line below; ``vdequant --help``, the
+documentation test and the README check pick it up from there. Nothing here imports torch or PyAV before ``run``.
+"""
+
+from __future__ import annotations
+
+# name -> "module:function", imported on use; the first one is meant when no command is named
+COMMANDS: dict[str, str] = {
+    "restore": "vdequant.cli.restore:parser",
+    "probe": "vdequant.cli.probe:parser",
+    "devices": "vdequant.cli.devices:parser",
+}

@@ -1,0 +1,54 @@
+"""Names of outputs that the user did not spell out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vdequant.errors import UsageError
+
+PICTURES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".bmp")
+
+
+def is_folder_name(path: str) -> bool:
+    """Whether ``path`` means a directory: it is one, or is spelled like one."""
+    return path.endswith(("/", os.sep)) or (path != "" and os.path.isdir(path))
+
+
+def default_suffix(source: str) -> str:
+    """What an input becomes by default: ``.png`` for a picture, "" for a folder of frames, else ``.mp4``."""
+    if os.path.isdir(source):
+        return ""
+    return ".png" if Path(source).suffix.lower() in PICTURES else ".mp4"
+
+
+def suggested_output(source: str) -> str:
+    """An output to propose for ``source``, beside it and under another name."""
+    if source == "-":
+        return "restored.mp4"
+    path = Path(source)
+    name = path.name if os.path.isdir(source) else path.stem
+    return str(path.with_name(f"{name or 'frames'}_restored{default_suffix(source)}"))
+
+
+def batch_outputs(sources: Sequence[str], folder: str) -> list[str]:
+    """One output in ``folder`` for each of several inputs, under the input's name.
+
+    Raises:
+        UsageError: for standard input, which has no name, and for two inputs that would share an output.
+    """
+    taken: dict[str, str] = {}
+    for source in sources:
+        if source == "-":
+            raise UsageError("expected files or folders when there are several inputs, got -; restore - on its own")
+        path = Path(os.path.abspath(source))
+        name = path.name if os.path.isdir(source) else path.stem
+        target = os.path.join(folder, name + default_suffix(source))
+        if target in taken:
+            raise UsageError(
+                f"expected inputs with different names, got {taken[target]} and {source}, both for {target}; "
+                "restore them one at a time"
+            )
+        taken[target] = source
+    return list(taken)

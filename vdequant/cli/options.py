@@ -1,0 +1,94 @@
+"""Parsers of option values, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from typing import NoReturn
+
+from vdequant.errors import UsageError
+from vdequant.restorers import RESTORERS
+from vdequant.settings import DITHERS, MATRICES, RANGES
+
+CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises :class:`UsageError`, one line, instead of printing its usage and exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        """See :meth:`argparse.ArgumentParser.error`."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def seconds(text: str) -> float:
+    """A time as seconds (``12.5``) or as a clock shows it (``1:02``, ``1:02:03.5``)."""
+    match = CLOCK.fullmatch(text)
+    if match:
+        hours, minutes, rest = match.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected seconds or hh:mm:ss, got {text!r}")
+    return value
+
+
+def scale(text: str) -> int:
+    """An enlargement ``2`` or ``2x``, or ``auto`` (0)."""
+    if text == "auto":
+        return 0
+    try:
+        value = int(text.removesuffix("x"))
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected auto or a whole number from 1 to 16, got {text!r}")
+    return value
+
+
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """What was lost and how to restore it. Options left out keep the defaults of Settings, stated only there."""
+    group = parser.add_argument_group("what to do")
+    choices = ("auto", *RESTORERS)
+    group.add_argument("--restorer", choices=choices, help=f"{', '.join(choices)}; auto suits the device")
+    group.add_argument(
+        "--quantizer",
+        metavar="TEXT",
+        help="what was lost: auto (look at the input), m=32 (levels per channel), 5-5-5, 5-6-5/shift (bits per "
+        "channel), palette:16 (colors)",
+    )
+    group.add_argument(
+        "--fidelity",
+        type=float,
+        metavar="F",
+        help="1 (default): quantizing the result gives back the input, exactly; 0: trust the restorer alone",
+    )
+    group.add_argument("--dither", choices=DITHERS, help="keep dither as texture, or remove it as shade")
+    group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
+    group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
+    group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
+
+
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """How to read the input, and which part of it."""
+    group = parser.add_argument_group("reading")
+    group.add_argument("--matrix", choices=MATRICES, help="YUV matrix of an untagged or wrongly tagged input")
+    group.add_argument("--range", choices=RANGES, help="sample range of such an input: tv (16..235) or pc (0..255)")
+    group.add_argument("--start", type=seconds, metavar="TIME", help="begin here: seconds or hh:mm:ss")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--duration", type=seconds, metavar="TIME", help="restore this much: seconds or hh:mm:ss")
+    length.add_argument(
+        "--preview", type=seconds, dest="duration", metavar="SECONDS", help="try the first seconds only"
+    )
+
+
+def add_reporting_options(parser: argparse.ArgumentParser) -> None:
+    """How much to say, and in which form."""
+    group = parser.add_argument_group("reporting")
+    group.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more; show tracebacks")
+    group.add_argument("-q", "--quiet", action="store_true", help="say nothing but warnings and errors")

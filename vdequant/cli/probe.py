@@ -1,0 +1,68 @@
+"""``vdequant probe INPUT``: say what was lost and what a restoration would do, and write nothing."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, fields
+from enum import Enum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import vdequant
+from vdequant.cli.console import Console
+from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
+from vdequant.settings import Settings
+
+if TYPE_CHECKING:
+    from vdequant.pipeline import Plan
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of this command; its ``run`` is :func:`run`."""
+    result = Parser(
+        prog="vdequant probe",
+        description="Say what was lost in INPUT and what a restoration would do; nothing is written.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    result.add_argument("input", metavar="INPUT", help="video, picture, folder of frames, or - for stdin")
+    add_picture_options(result)
+    add_input_options(result)
+    add_reporting_options(result)
+    result.set_defaults(run=run, json=False, verbose=False, quiet=False)
+    return result
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Print the plan on standard output."""
+    given = vars(args)
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
+    plan = vdequant.probe(args.input, settings)
+    if console.as_json:
+        console.answer(plan_values(plan))
+        return 0
+    for line in plan.lines():
+        console.result(line)
+    return 0
+
+
+def plan_values(plan: Plan) -> dict[str, object]:
+    """A plan as JSON can hold it."""
+    return {
+        "source": plain(asdict(plan.source)),
+        "native": list(plan.native),
+        "restorer": plan.restorer,
+        "device": plan.device,
+        "lines": plan.lines(),
+    }
+
+
+def plain(value: object) -> object:
+    """Fractions as "3/2" and enum members by name, at any depth."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Fraction):
+        return str(value)
+    return value.name if isinstance(value, Enum) else value

@@ -1,0 +1,126 @@
+"""What a restoration tells while it runs and when it is done: plan, bar, summary."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vdequant.cli.console import Console, one_line
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from vdequant.pipeline import Plan, Summary
+
+BAR = "{percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} frames, {rate_noinv_fmt}, {remaining} left"
+OPEN_BAR = "{n_fmt} frames in {elapsed}, {rate_noinv_fmt}"  # when the number of frames is not known
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress:
+    """An observer of the pipeline that prints to a console: a bar on a terminal, now and then a line with ``-v``."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar: Any = None
+        self._shows_bar = not console.quiet and sys.stderr.isatty()
+        self._begun = self._said = 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def planned(self, plan: Plan) -> None:
+        """What was found and what will be done."""
+        for line in plan.lines():
+            self.console.note(line)
+
+    def progressed(self, done: int, total: int | None) -> None:
+        """``done`` of ``total`` frames are written; None when the source does not know how many it has."""
+        if self._shows_bar:
+            self._draw(done, total)
+        elif self.console.verbose and not self.console.quiet:
+            self._tell(done, total)
+
+    def warned(self, text: str) -> None:
+        """A warning, printed above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        self.console.warn(text)
+
+    def close(self) -> None:
+        """Remove the bar; safe to call twice."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _draw(self, done: int, total: int | None) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            form = OPEN_BAR if total is None else BAR
+            self._bar = tqdm(
+                total=total, unit=" frames", bar_format=form, dynamic_ncols=True, leave=False, file=sys.stderr
+            )
+        if total is not None:
+            self._bar.total = max(total, done)
+        self._bar.update(done - self._bar.n)
+
+    def _tell(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if not self._begun:
+            self._begun = self._said = now
+        if now - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
+            of = "" if total is None else f" of {total}"
+            self.console.note(f"{done}{of} frames, {done / (now - self._begun):.1f} frames/s")
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage that reads 100 only when it is."""
+    return "100 %" if share >= 1 else f"{math.floor(share * 1e4) / 100:.2f} %"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    value, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{count} bytes" if unit == "bytes" else f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """What was done, in two lines."""
+    unique = "" if summary.unique_frames == summary.frames else f" ({summary.unique_frames} unique)"
+    busy = f"busiest: {summary.busiest}, {summary.busy_share:.0%}" if summary.busiest else ""
+    return [
+        f"{summary.frames} frames{unique} in {summary.seconds:.1f} s, {summary.fps:.1f} fps"
+        + (f" ({busy})" if busy else "")
+        + f"; {percent(summary.certificate)} of samples land back in their cell",
+        f"{summary.width}x{summary.height}, {size(summary.bytes)}: {summary.output}",
+    ]
+
+
+def table_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """A table of several restorations, one line each; failed ones say why."""
+    done = sum("error" not in row for row in rows)
+    cells = [_cells(row) for row in rows]
+    width = max(len(name) for name, _ in cells)
+    return [f"restored {done} of {len(rows)}:", *(f"  {name:{width}}  {rest}" for name, rest in cells)]
+
+
+def _cells(row: Mapping[str, object]) -> tuple[str, str]:
+    name = str(row["input"])
+    if "error" in row:
+        return name, f"failed: {one_line(str(row['error']))}"
+    fps, certificate, count = float(str(row["fps"])), float(str(row["certificate"])), int(str(row["bytes"]))
+    return name, f"{row['frames']} frames, {fps:.1f} fps, {percent(certificate)}, {size(count)}: {row['output']}"

@@ -1,0 +1,160 @@
+"""``vdequant [restore] INPUT... -o OUTPUT``: restore videos, pictures and folders of frames."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from dataclasses import fields
+
+import vdequant
+from vdequant.cli import COMMANDS
+from vdequant.cli.console import STOPPED, Console, cause
+from vdequant.cli.naming import batch_outputs, is_folder_name, suggested_output
+from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale
+from vdequant.cli.progress import Progress, summary_lines, table_lines
+from vdequant.errors import OutputError, UsageError
+from vdequant.settings import CHROMAS, Settings
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of this command; its ``run`` is :func:`run`."""
+    others = ", ".join(name for name in COMMANDS if name != "restore")
+    result = Parser(
+        prog="vdequant",
+        usage="vdequant [restore] INPUT [INPUT ...] -o OUTPUT [options]",
+        description="Turn coarsely quantized pictures and video into finely quantized ones.",
+        epilog=f"Other commands: {others}; for example: vdequant probe INPUT",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    result.add_argument(
+        "inputs", nargs="*", default=[], metavar="INPUT", help="video, picture, folder of frames, or - for stdin"
+    )
+    result.add_argument("-i", "--input", action="append", metavar="INPUT", help="an input, as in ffmpeg")
+    result.add_argument(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        help="file, folder for numbered PNGs, or - for stdout; with several inputs a directory",
+    )
+    result.add_argument("-y", "--overwrite", action="store_true", help="replace an existing output")
+    result.add_argument(
+        "--version", action="version", version=f"vdequant {vdequant.__version__}", help="show the version"
+    )
+    add_picture_options(result)
+    _add_output_options(result)
+    add_input_options(result)
+    add_reporting_options(result)
+    result.set_defaults(run=run, input=[], output="", json=False, verbose=False, quiet=False)
+    return result
+
+
+def _add_output_options(result: argparse.ArgumentParser) -> None:
+    group = result.add_argument_group("writing")
+    group.add_argument(
+        "-c",
+        "--codec",
+        metavar="NAME",
+        help="av1 (default for mp4, mkv, webm), hevc, h264, vp9, ffv1, prores (default for mov)",
+    )
+    group.add_argument("--crf", "--quality", type=float, metavar="Q", help="encoder quality, lower is better")
+    group.add_argument("--preset", metavar="NAME", help="the encoder's own preset")
+    group.add_argument("--lossless", action="store_true", help="FFV1 in RGB, in an .mkv")
+    group.add_argument(
+        "--bits", type=int, metavar="N", help="depth of the output; default 16 for pictures, 10 for video"
+    )
+    group.add_argument("--chroma", choices=CHROMAS, help="chroma resolution; default what the codec is made for")
+    group.add_argument(
+        "--scale", type=scale, metavar="N", help="enlarge after restoring, nearest neighbor; default auto"
+    )
+    group.add_argument("--compare", action="store_true", help="left half the input, right half the result")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Restore every input and return the exit code."""
+    inputs = [*args.inputs, *args.input]
+    _check(inputs, args.output, as_json=args.json)
+    given = vars(args)
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
+    if len(inputs) > 1:
+        return _restore_all(inputs, args.output, settings, console)
+    return _restore_one(inputs[0], args.output, settings, console)
+
+
+def _check(inputs: list[str], output: str, *, as_json: bool) -> None:
+    """Refuse what cannot be meant, with the command that may have been."""
+    if not inputs:
+        raise UsageError("expected an INPUT, for example: vdequant game.mkv -o restored.mp4; see vdequant --help")
+    if len(inputs) > 1 and not is_folder_name(output):
+        wanted = shlex.join(["vdequant", *inputs, "-o", "restored/"])
+        raise UsageError(f"expected -o DIRECTORY/ for {len(inputs)} inputs, got {output or 'none'}; try: {wanted}")
+    if not output:
+        wanted = shlex.join(["vdequant", inputs[0], "-o", suggested_output(inputs[0])])
+        raise UsageError(f"expected -o OUTPUT, for example: {wanted}")
+    if as_json and output == "-":
+        raise UsageError("expected a file for -o together with --json, since both write to standard output, got -")
+
+
+def _restore_one(source: str, target: str, settings: Settings, console: Console) -> int:
+    existed = os.path.exists(target)
+    with Progress(console) as progress:
+        try:
+            summary = vdequant.restore(source, target, settings, observer=progress)
+        except KeyboardInterrupt:
+            progress.close()
+            console.error(_stopped(target, existed=existed))
+            return STOPPED
+    for line in summary_lines(summary):
+        console.note(line)
+    if console.as_json:
+        console.answer(summary.as_dict())
+    return 0
+
+
+def _stopped(target: str, *, existed: bool) -> str:
+    if target == "-":
+        return "stopped; what standard output received is incomplete"
+    kept = f"what was at {target} before is untouched" if existed else f"nothing was kept at {target}"
+    return f"stopped; {kept}; run the same command again to start over"
+
+
+def _restore_all(inputs: list[str], folder: str, settings: Settings, console: Console) -> int:
+    """Restore each input into ``folder``, going on after one that fails; 1 if any did."""
+    created = not os.path.isdir(folder)
+    outputs = batch_outputs(inputs, folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"expected to create the folder {folder}, got {error.strerror}; choose another -o") from error
+    rows: list[dict[str, object]] = []
+    try:
+        for source, target in zip(inputs, outputs, strict=True):
+            console.note(f"{source} -> {target}")
+            rows.append(_row(source, target, settings, console))
+    except KeyboardInterrupt:
+        done = sum("error" not in row for row in rows)
+        rest = inputs[len(rows)]
+        console.error(f"stopped; {done} of {len(inputs)} are finished in {folder}, nothing was kept of {rest}")
+        return STOPPED
+    finally:
+        if created and not os.listdir(folder):
+            os.rmdir(folder)
+    failed = sum("error" in row for row in rows)
+    for line in table_lines(rows):
+        console.note(line)
+    if console.as_json:
+        console.answer({"files": rows, "failed": failed})
+    return 1 if failed else 0
+
+
+def _row(source: str, target: str, settings: Settings, console: Console) -> dict[str, object]:
+    """The summary of one input of several, or its error. A wrong command line is wrong for all and ends the run."""
+    try:
+        with Progress(console) as progress:
+            return vdequant.restore(source, target, settings, observer=progress).as_dict()
+    except (UsageError, BrokenPipeError):
+        raise
+    except Exception as error:
+        console.skipped(source, error)
+        return {"input": source, "output": target, "error": cause(error)}

@@ -1,0 +1,135 @@
+"""What happens to one batch of frames, on whatever device: planes in, planes out. No I/O, no threads.
+
+    planes ─► RGB float ─► fold to native pixels ─► cells ─► restorer ─► into the cells ─► expand ─► planes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vdequant.color import from_rgb, to_rgb
+from vdequant.frames import Layout
+from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.restorers.base import Restorer
+from vdequant.schedule.tiles import apply_tiled
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a frame's result.
+
+    Attributes:
+        restorer, quantizer: the belief and the knowledge.
+        output: layout of the planes to make.
+        native: horizontal and vertical size of one native pixel in the source (1, 1 when not enlarged).
+        scale: integer enlargement of the result over the source.
+        fidelity: share of the way into the cells.
+        dithered: cells hold for local means only.
+        rounding_dither: blue noise instead of rounding in the last step.
+        compare: keep the source in the left half.
+        tile: side of a tile in native pixels.
+    """
+
+    restorer: Restorer
+    quantizer: Quantizer
+    output: Layout
+    native: tuple[int, int] = (1, 1)
+    scale: int = 1
+    fidelity: float = 1.0
+    dithered: bool = False
+    rounding_dither: bool = False
+    compare: bool = False
+    tile: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Planes ``(N, h, w)`` in the output layout, and how many of ``samples`` lie in their cells (0 of 0: not asked)."""
+
+    planes: tuple[Tensor, ...]
+    inside: Tensor | None = None
+    samples: int = 0
+
+
+def fold(rgb: Tensor, native: tuple[int, int]) -> Tensor:
+    """One sample of every native pixel; exact, because all samples of a native pixel are equal."""
+    across, down = native
+    return rgb if native == (1, 1) else rgb[..., ::down, ::across].contiguous()
+
+
+def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tensor:
+    """Repeat every pixel ``across`` times ``down`` times, cut to ``height`` x ``width``."""
+    if (across, down) == (1, 1):
+        return rgb
+    enlarged = rgb.repeat_interleave(down, dim=-2).repeat_interleave(across, dim=-1)
+    return enlarged[..., :height, :width]
+
+
+def _cells(recipe: Recipe, y: Tensor) -> Cells:
+    if recipe.dithered and isinstance(recipe.quantizer, PaletteQuantizer):
+        return recipe.quantizer.cells(y, dithered=True)
+    return recipe.quantizer.cells(y)
+
+
+def _margin(recipe: Recipe) -> float:
+    """RGB outputs round each sample once: stay that far inside, and the written values are inside as well."""
+    if recipe.output.model != "rgb":
+        return MARGIN
+    return MARGIN + 0.5 / ((1 << recipe.output.bits) - 1)
+
+
+def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
+    """Restore native pictures ``(N, 3, H, W)``, tiled where they are large."""
+
+    def work(part: Tensor) -> Tensor:
+        cells = _cells(recipe, part)
+        return toward_cells(recipe.restorer.restore(part, cells), cells, recipe.fidelity, _margin(recipe))
+
+    return apply_tiled(work, y, side=recipe.tile, halo=recipe.restorer.needs.halo)
+
+
+def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
+    """The values that a lossless RGB file will hold; other targets are certified before their codec."""
+    if recipe.output.model != "rgb" or recipe.rounding_dither:
+        return restored
+    top = float((1 << recipe.output.bits) - 1)
+    return (restored * top).round() / top
+
+
+def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *, certify: bool) -> Restored:
+    """Restore a batch.
+
+    Args:
+        planes: stored planes ``(N, h, w)`` in ``layout``, on the restorer's device.
+        certify: also count the samples that lie in their cells.
+
+    Returns:
+        Planes in ``recipe.output``.
+    """
+    source = to_rgb(planes, layout)
+    y = fold(source, recipe.native)
+    restored = restore_native(recipe, y)
+    inside, samples = None, 0
+    if certify:
+        inside = _cells(recipe, y).contains(_as_written(recipe, restored)).sum()
+        samples = restored.numel()
+    across, down = recipe.native
+    picture = expand(restored, across * recipe.scale, down * recipe.scale, recipe.output.height, recipe.output.width)
+    if recipe.compare:
+        before = expand(source, recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)
+        picture = split_screen(before, picture)
+    return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
+
+
+def split_screen(before: Tensor, after: Tensor) -> Tensor:
+    """Left half of ``before``, right half of ``after``, a thin white line between."""
+    width = before.shape[-1]
+    middle = width // 2
+    line = max(1, width // 640)
+    result = torch.cat([before[..., :middle], after[..., middle:]], dim=-1)
+    result[..., middle : middle + line] = 1.0
+    return result

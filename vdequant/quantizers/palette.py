@@ -1,0 +1,152 @@
+"""Nearest-colour quantization, and its cells: the Voronoi regions of the palette."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vdequant.checks import check_picture
+from vdequant.errors import UsageError
+from vdequant.quantizers.base import MARGIN
+
+CHUNK = 1 << 22  # pixel-colour pairs held at a time: memory stays linear in pixels
+
+
+def nearest_index(colors: Tensor, palette: Tensor) -> Tensor:
+    """Index of the nearest palette colour of each row; ties go to the lower index.
+
+    Args:
+        colors: ``(P, 3)``.
+        palette: ``(K, 3)``.
+
+    Returns:
+        ``(P,)`` int64.
+    """
+    half_norms = (palette * palette).sum(1) / 2
+    rows = max(1, CHUNK // len(palette))
+    parts = [(half_norms - chunk @ palette.T).argmin(1) for chunk in colors.split(rows)]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=colors.device)
+
+
+def axis_reach(palette: Tensor) -> Tensor:
+    """How far each colour's Voronoi cell extends along each axis, down and up, within the unit cube.
+
+    Along the axis direction e from q, the border with p lies at ``|p - q|² / (2 (p - q)·e)``.
+
+    Returns:
+        ``(K, 2, 3)``: distances down and up for R, G, B.
+    """
+    offsets = palette[None] - palette[:, None]  # (q, p, 3)
+    squared = (offsets * offsets).sum(-1, keepdim=True)
+    infinite = torch.full_like(offsets, torch.inf)
+    up = torch.where(offsets > 0, squared / (2 * offsets), infinite).amin(1)
+    down = torch.where(offsets < 0, squared / (-2 * offsets), infinite).amin(1)
+    return torch.stack([torch.minimum(down, palette), torch.minimum(up, 1 - palette)], dim=1)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1).reshape(-1, 3)
+
+
+def _picture(pixels: Tensor, like: Tensor) -> Tensor:
+    count, _, height, width = like.shape
+    return pixels.reshape(count, height, width, -1).permute(0, 3, 1, 2).contiguous()
+
+
+@dataclass(frozen=True)
+class PaletteCells:
+    """Voronoi cells: convex, each holding its own colour q, so the segment from q to any x leaves it once.
+
+    Projection is along that segment: over the other colours p with ``(x - q)·(p - q) > 0``,
+    ``t = min(1, |p - q|² / (2 (x - q)·(p - q)))`` and the result is ``q + t (x - q)``.
+    """
+
+    stored: Tensor
+    low: Tensor
+    high: Tensor
+    index: Tensor  # (P,) palette index of each pixel; -1 where the stored colour is not in the palette
+    palette: Tensor
+    spread: float = 1.5
+    dithered: bool = False
+    lossy: bool = False
+
+    def contains(self, x: Tensor) -> Tensor:
+        """See :class:`~vdequant.quantizers.base.Cells`; all three samples of a pixel share the answer."""
+        found = nearest_index(_pixels(x), self.palette)
+        known = self.index >= 0
+        same = torch.where(known, found == self.index, (_pixels(x) - _pixels(self.stored)).abs().amax(1) < 0.5 / 255)
+        return _picture(same[:, None].expand(-1, 3), x)
+
+    def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
+        """See the class; pixels nearer to q than half the way to its nearest neighbour are inside for certain."""
+        center, moved = _pixels(self.stored), _pixels(x) - _pixels(self.stored)
+        known = self.index.clamp(min=0)
+        gaps = torch.cdist(self.palette, self.palette, compute_mode="donot_use_mm_for_euclid_dist")
+        gaps.fill_diagonal_(torch.inf)
+        safe = (gaps.amin(1) / 2 - margin).clamp(min=0)[known]
+        outside = ((moved * moved).sum(1) > safe * safe) & (self.index >= 0)
+        scale = torch.where(self.index >= 0, 1.0, 0.0).to(x.dtype)
+        places = outside.nonzero().squeeze(1)
+        for part in places.split(max(1, CHUNK // len(self.palette))):
+            scale[part] = self._exit(center[part], moved[part], known[part], gaps, margin)
+        return _picture(center + scale[:, None] * moved, x)
+
+    def _exit(self, center: Tensor, moved: Tensor, index: Tensor, gaps: Tensor, margin: float) -> Tensor:
+        """The share ``t`` of the way from q at which each segment reaches ``margin`` before its cell's border."""
+        along = moved @ self.palette.T - (moved * center).sum(1, keepdim=True)
+        gap = gaps[index]
+        # (x - q)·(p - q) / |p - q| is the distance travelled towards p; the border is |p - q| / 2 away.
+        room = (gap / 2 - margin).clamp(min=0) * gap
+        ratio = torch.where((along > 0) & gap.isfinite(), room / along, torch.inf)
+        return ratio.amin(1).clamp(max=1.0)
+
+
+class PaletteQuantizer:
+    """Every pixel becomes its nearest palette colour (*map*, eq. 7).
+
+    Args:
+        palette: ``(K, 3)`` distinct colours in [0, 1], 1 <= K <= 4096.
+    """
+
+    def __init__(self, palette: Tensor) -> None:
+        if palette.ndim != 2 or palette.shape[1] != 3 or not 1 <= len(palette) <= 4096:
+            raise UsageError(f"expected a palette of shape (K, 3) with 1 to 4096 colours, got {tuple(palette.shape)}")
+        self.palette = torch.unique(palette.to(torch.float32), dim=0)
+        self._reach = axis_reach(self.palette)
+
+    def describe(self) -> str:
+        """See :class:`~vdequant.quantizers.base.Quantizer`."""
+        return f"a palette of {len(self.palette)} colour{'s' if len(self.palette) != 1 else ''}"
+
+    def quantize(self, x: Tensor) -> Tensor:
+        """See :class:`~vdequant.quantizers.base.Quantizer`."""
+        check_picture(x)
+        palette = self.palette.to(x)
+        return _picture(palette[nearest_index(_pixels(x), palette)], x)
+
+    def soft(self, x: Tensor, k: float) -> Tensor:
+        """Softmax over the colours by squared distance times ``k`` (*map*, eq. 8), chunked over pixels."""
+        check_picture(x)
+        palette = self.palette.to(x)
+        parts = []
+        for chunk in _pixels(x).split(max(1, CHUNK // len(palette))):
+            squared = ((chunk[:, None] - palette) ** 2).sum(-1)
+            parts.append(torch.softmax(-k * squared, dim=1) @ palette)
+        return _picture(torch.cat(parts), x)
+
+    def straight_through(self, x: Tensor) -> Tensor:
+        """See :class:`~vdequant.quantizers.base.Quantizer`."""
+        return x + (self.quantize(x) - x).detach()
+
+    def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells:
+        """The Voronoi cell of each pixel; a colour that is not in the palette (to 1/4 code) is held where it is."""
+        check_picture(y, "y")
+        palette, colors = self.palette.to(y), _pixels(y)
+        index = nearest_index(colors, palette)
+        known = (colors - palette[index]).abs().amax(1) < 0.25 / 255
+        reach = self._reach.to(y)[index] * known[:, None, None]
+        low, high = _picture(colors - reach[:, 0], y), _picture(colors + reach[:, 1], y)
+        index = torch.where(known, index, -1)
+        return PaletteCells(y, low, high, index, palette, 4.5 if dithered else 1.5, dithered)

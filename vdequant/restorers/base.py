@@ -1,0 +1,48 @@
+"""The contract of a restorer, and what it may need of the pictures it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vdequant.quantizers.base import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the caller has to provide.
+
+    Attributes:
+        multiple_of: height and width are multiples of this; the caller pads and crops.
+        halo: how far in pixels an output sample can see; tiles overlap by it.
+        min_size: smallest height and width.
+    """
+
+    multiple_of: int = 1
+    halo: int = 0
+    min_size: int = 1
+
+    def __post_init__(self) -> None:
+        if self.multiple_of < 1 or self.halo < 0 or self.min_size < 1:
+            raise ValueError(f"expected multiple_of >= 1, halo >= 0 and min_size >= 1, got {self}")
+
+
+class Restorer(Protocol):
+    """From the stored picture and its cells to a plausible fine one."""
+
+    needs: Needs
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Restorer:
+        """The same restorer on ``device``, computing in ``dtype`` where it has weights; may return itself."""
+        ...
+
+    def restore(self, y: Tensor, cells: Cells) -> Tensor:
+        """Restore ``y`` of shape ``(N, 3, H, W)``, float32 in [0, 1].
+
+        Returns:
+            A new tensor of the same shape and device, float32 in [0, 1], not yet projected into ``cells``.
+        """
+        ...

@@ -1,0 +1,72 @@
+"""Large pictures in tiles with a halo: the same result as in one piece, in less memory and closer to the cache.
+
+            ┌───────────────┐
+            │ halo          │    a tile is cut with a halo at least as wide as the receptive radius,
+            │   ┌───────┐   │    computed, and only its inner part is kept; at the picture's own border
+            │   │ kept  │   │    there is no halo, so padding acts as it does on the whole picture
+            │   └───────┘   │
+            └───────────────┘
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CACHE_PIXELS = 130_000  # on CPUs, tiles up to this many pixels lose nothing to cache misses (measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile: the part that is computed (with halo) and the part of the picture that it fills."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    inner: tuple[int, int, int, int]  # top, left, bottom, right in the picture
+
+
+def split(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
+    """Equal tiles of at most ``side`` pixels a side (halo not counted) that cover the picture exactly once."""
+    rows, columns = math.ceil(height / side), math.ceil(width / side)
+    row_edges = [round(i * height / rows) for i in range(rows + 1)]
+    column_edges = [round(i * width / columns) for i in range(columns + 1)]
+    for top, bottom in zip(row_edges, row_edges[1:], strict=False):
+        for left, right in zip(column_edges, column_edges[1:], strict=False):
+            yield Tile(
+                max(0, top - halo),
+                max(0, left - halo),
+                min(height, bottom + halo),
+                min(width, right + halo),
+                (top, left, bottom, right),
+            )
+
+
+def automatic_side(height: int, width: int, device: torch.device) -> int:
+    """Side that keeps a CPU's tiles in cache; on a GPU the whole picture until memory says otherwise."""
+    if device.type != "cpu" or height * width <= CACHE_PIXELS:
+        return max(height, width)
+    return 320
+
+
+def apply_tiled(work: Callable[[Tensor], Tensor], x: Tensor, *, side: int, halo: int) -> Tensor:
+    """Run ``work`` on ``x`` ``(N, C, H, W)`` tile by tile; ``work`` keeps size and sees ``halo`` pixels around."""
+    height, width = x.shape[-2:]
+    if height <= side and width <= side:
+        return work(x)
+    result: Tensor | None = None
+    for tile in split(height, width, side, halo):
+        part = work(x[..., tile.top : tile.bottom, tile.left : tile.right].contiguous())
+        if result is None:
+            result = part.new_empty((*part.shape[:-2], height, width))
+        top, left, bottom, right = tile.inner
+        kept = part[..., top - tile.top : bottom - tile.top, left - tile.left : right - tile.left]
+        result[..., top:bottom, left:right] = kept
+    if result is None:
+        raise ValueError(f"expected a picture with pixels, got {tuple(x.shape)}")
+    return result

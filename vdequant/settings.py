@@ -1,0 +1,54 @@
+"""The options of one restoration, one dataclass for the command line and for Python callers alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vdequant.checks import check_choice, check_fraction
+from vdequant.errors import UsageError
+
+MATRICES = ("auto", "601", "709", "2020")
+RANGES = ("auto", "tv", "pc")
+CHROMAS = ("auto", "420", "422", "444")
+DITHERS = ("auto", "keep", "remove")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What to do and how to write it. Defaults are those of ``vdequant IN -o OUT``."""
+
+    restorer: str = "auto"  # a name of RESTORERS, or auto: chosen by device and speed
+    quantizer: str = "auto"  # what was lost, e.g. "m=4", "5-5-5", "palette:16"; auto: estimated from the input
+    fidelity: float = 1.0  # share of the way that the result is moved into the cells; 1 = certificate
+    dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    workers: int = 0  # CPU worker threads; 0 = one a core
+    tile: int = 0  # side of a tile in pixels; 0 = automatic
+    codec: str = "auto"  # auto by container, or av1, hevc, h264, ffv1, prores, vp9
+    lossless: bool = False  # FFV1 RGB, 10 bits or what `bits` says
+    crf: float | None = None  # encoder quality; None = the codec's default here
+    preset: str = ""  # encoder preset; "" = ours
+    bits: int = 0  # depth of the output samples; 0 = 16 for pictures, 10 for video
+    chroma: str = "auto"  # 420, 422, 444; auto = the codec's default
+    scale: int = 0  # integer nearest enlargement after restoring; 0 = automatic
+    matrix: str = "auto"  # override of an untagged or wrongly tagged source
+    range: str = "auto"  # override: tv (limited) or pc (full)
+    start: float = 0.0  # seconds from the beginning
+    duration: float = 0.0  # seconds; 0 = to the end
+    compare: bool = False  # left half: source, right half: restored
+    overwrite: bool = False  # replace an existing output
+
+    def __post_init__(self) -> None:
+        check_fraction(self.fidelity, "--fidelity")
+        check_choice(self.matrix, MATRICES, "--matrix")
+        check_choice(self.range, RANGES, "--range")
+        check_choice(self.chroma, CHROMAS, "--chroma")
+        check_choice(self.dither, DITHERS, "--dither")
+        if not (self.bits == 0 or 8 <= self.bits <= 16):
+            raise UsageError(f"expected --bits between 8 and 16, got {self.bits}")
+        if not 0 <= self.scale <= 16:
+            raise UsageError(f"expected --scale between 1 and 16, got {self.scale}")
+        if self.start < 0 or self.duration < 0:
+            raise UsageError(f"expected --start and --duration of 0 or more, got {self.start} and {self.duration}")
+        if self.workers < 0 or self.tile < 0:
+            raise UsageError(f"expected --workers and --tile of 0 or more, got {self.workers} and {self.tile}")

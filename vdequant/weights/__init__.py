@@ -1,0 +1,1 @@
+"""Trained weights (safetensors) with a model card each; read by ``models/weights.py``."""

@@ -50,7 +50,11 @@ def plan_values(plan: Plan) -> dict[str, object]:
     """A plan as JSON can hold it."""
     return {
         "source": plain(asdict(plan.source)),
+        "found": plan.finding.kind,
+        "description": plan.finding.description,
+        "dithered": plan.dithered,
         "native": list(plan.native),
+        "quantizer": plan.quantizer.describe(),
         "restorer": plan.restorer,
         "device": plan.device,
         "lines": plan.lines(),

@@ -27,7 +27,7 @@ class Progress:
         self.console = console
         self._bar: Any = None
         self._shows_bar = not console.quiet and sys.stderr.isatty()
-        self._begun = self._said = 0.0
+        self._begun = self._said = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -41,6 +41,7 @@ class Progress:
         """What was found and what will be done."""
         for line in plan.lines():
             self.console.note(line)
+        self._begun = self._said = time.monotonic()
 
     def progressed(self, done: int, total: int | None) -> None:
         """``done`` of ``total`` frames are written; None when the source does not know how many it has."""
@@ -75,12 +76,10 @@ class Progress:
 
     def _tell(self, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if not self._begun:
-            self._begun = self._said = now
         if now - self._said >= SECONDS_BETWEEN_LINES:
             self._said = now
             of = "" if total is None else f" of {total}"
-            self.console.note(f"{done}{of} frames, {done / (now - self._begun):.1f} frames/s")
+            self.console.note(f"{done}{of} frames, {done / max(now - self._begun, 1e-3):.1f} frames/s")
 
 
 def percent(share: float) -> str:
@@ -101,12 +100,14 @@ def size(count: int) -> str:
 def summary_lines(summary: Summary) -> list[str]:
     """What was done, in two lines."""
     unique = "" if summary.unique_frames == summary.frames else f" ({summary.unique_frames} unique)"
-    busy = f"busiest: {summary.busiest}, {summary.busy_share:.0%}" if summary.busiest else ""
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames{unique}"
+    busy = f" ({summary.busiest} was busy {summary.busy_share:.0%} of it)" if summary.busiest else ""
+    kept = ""
+    if summary.certificate is not None:
+        kept = f"; {percent(summary.certificate)} of samples land back in their cell"
     return [
-        f"{summary.frames} frames{unique} in {summary.seconds:.1f} s, {summary.fps:.1f} fps"
-        + (f" ({busy})" if busy else "")
-        + f"; {percent(summary.certificate)} of samples land back in their cell",
-        f"{summary.width}x{summary.height}, {size(summary.bytes)}: {summary.output}",
+        f"done: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps{busy}{kept}",
+        f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]
 
 
@@ -122,5 +123,7 @@ def _cells(row: Mapping[str, object]) -> tuple[str, str]:
     name = str(row["input"])
     if "error" in row:
         return name, f"failed: {one_line(str(row['error']))}"
-    fps, certificate, count = float(str(row["fps"])), float(str(row["certificate"])), int(str(row["bytes"]))
-    return name, f"{row['frames']} frames, {fps:.1f} fps, {percent(certificate)}, {size(count)}: {row['output']}"
+    share = row["certificate"]
+    kept = f", {percent(float(str(share)))}" if share is not None else ""
+    fps, count = float(str(row["fps"])), int(str(row["bytes"]))
+    return name, f"{row['frames']} frames, {fps:.1f} fps{kept}, {size(count)}: {row['output']}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import lgamma, log
 
@@ -85,14 +86,13 @@ def _bit_tables() -> dict[str, list[int]]:
 def _level_tables() -> dict[str, list[int]]:
     tables: dict[str, list[int]] = {}
     for m in range(2, MOST_LEVELS + 1):
-        tables[f"{m} levels"] = [int((i + 0.5) * 255 / m + 0.5) for i in range(m)]
-        tables[f"{m} levels from black to white"] = [_whole_part(i * 255, m - 1) for i in range(m)]
+        tables[f"{m} levels"] = [(255 * (2 * i + 1) + m) // (2 * m) for i in range(m)]
+        # The same with exact halves rounded to even or down: 3 levels are 43, 128, 213 or 42, 128, 212.
+        tables[f"{m} levels, halves to even"] = [round(Fraction(255 * (2 * i + 1), 2 * m)) for i in range(m)]
+        tables[f"{m} levels, halves down"] = [-((m - 255 * (2 * i + 1)) // (2 * m)) for i in range(m)]
+        tables[f"{m} levels from black to white"] = [(510 * i + m - 1) // (2 * (m - 1)) for i in range(m)]
         tables[f"{m} levels floored"] = [256 * i // m for i in range(m)]
     return tables
-
-
-def _whole_part(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
 
 
 @dataclass(frozen=True)

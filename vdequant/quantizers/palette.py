@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vdequant.checks import check_picture
 from vdequant.errors import UsageError
@@ -55,6 +56,10 @@ def _picture(pixels: Tensor, like: Tensor) -> Tensor:
     return pixels.reshape(count, height, width, -1).permute(0, 3, 1, 2).contiguous()
 
 
+def _local_mean(x: Tensor) -> Tensor:
+    return functional.avg_pool2d(x, 7, stride=1, padding=3, count_include_pad=False)
+
+
 @dataclass(frozen=True)
 class PaletteCells:
     """Voronoi cells: convex, each holding its own colour q, so the segment from q to any x leaves it once.
@@ -73,14 +78,27 @@ class PaletteCells:
     lossy: bool = False
 
     def contains(self, x: Tensor) -> Tensor:
-        """See :class:`~vdequant.quantizers.base.Cells`; all three samples of a pixel share the answer."""
+        """See :class:`~vdequant.quantizers.base.Cells`; all three samples of a pixel share the answer.
+
+        Dithered: whether the mean over 7x7 pixels is kept to within half the cells' mean reach.
+        """
+        if self.dithered:
+            moved = _local_mean(x - self.stored)
+            return (moved <= _local_mean(self.high - self.stored) / 2) & (
+                moved >= -_local_mean(self.stored - self.low) / 2
+            )
         found = nearest_index(_pixels(x), self.palette)
         known = self.index >= 0
         same = torch.where(known, found == self.index, (_pixels(x) - _pixels(self.stored)).abs().amax(1) < 0.5 / 255)
         return _picture(same[:, None].expand(-1, 3), x)
 
     def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
-        """See the class; pixels nearer to q than half the way to its nearest neighbour are inside for certain."""
+        """See the class; dithered pictures are left alone, because their cells bind local means and not pixels.
+
+        Pixels nearer to q than half the way to its nearest neighbour are inside for certain.
+        """
+        if self.dithered:
+            return x
         center, moved = _pixels(self.stored), _pixels(x) - _pixels(self.stored)
         known = self.index.clamp(min=0)
         gaps = torch.cdist(self.palette, self.palette, compute_mode="donot_use_mm_for_euclid_dist")
@@ -115,6 +133,10 @@ class PaletteQuantizer:
             raise UsageError(f"expected a palette of shape (K, 3) with 1 to 4096 colours, got {tuple(palette.shape)}")
         self.palette = torch.unique(palette.to(torch.float32), dim=0)
         self._reach = axis_reach(self.palette)
+        codes = (self.palette * 255).round()
+        # Almost every palette is of 8-bit colors: then a table by color code replaces the search for the nearest.
+        self._is_8_bit = bool(((self.palette * 255 - codes).abs() < 1e-3).all())
+        self._tables: dict[torch.device, Tensor] = {}
 
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
@@ -143,10 +165,30 @@ class PaletteQuantizer:
     def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells:
         """The Voronoi cell of each pixel; a colour that is not in the palette (to 1/4 code) is held where it is."""
         check_picture(y, "y")
-        palette, colors = self.palette.to(y), _pixels(y)
-        index = nearest_index(colors, palette)
-        known = (colors - palette[index]).abs().amax(1) < 0.25 / 255
-        reach = self._reach.to(y)[index] * known[:, None, None]
-        low, high = _picture(colors - reach[:, 0], y), _picture(colors + reach[:, 1], y)
-        index = torch.where(known, index, -1)
-        return PaletteCells(y, low, high, index, palette, 4.5 if dithered else 1.5, dithered)
+        palette = self.palette.to(y)
+        index = self._stored_index(y)
+        # One more row for the unknown color, index -1: no reach at all.
+        reach = torch.cat([self._reach.flatten(1), torch.zeros(1, 6)]).to(y)
+        count, _, height, width = y.shape
+        planes = reach.index_select(0, index % len(reach)).view(count, height, width, 2, 3).permute(3, 0, 4, 1, 2)
+        return PaletteCells(y, y - planes[0], y + planes[1], index, palette, 4.5 if dithered else 1.5, dithered)
+
+    def _stored_index(self, y: Tensor) -> Tensor:
+        """``(P,)`` index of each pixel's color, -1 where it is not in the palette."""
+        if not self._is_8_bit:
+            colors, palette = _pixels(y), self.palette.to(y)
+            index = nearest_index(colors, palette)
+            known = (colors - palette[index]).abs().amax(1) < 0.25 / 255
+            return torch.where(known, index, -1)
+        codes = (y.clamp(0, 1) * 255).round_().to(torch.int32)
+        packed = (codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]
+        return self._code_table(y.device).index_select(0, packed.flatten()).long()
+
+    def _code_table(self, device: torch.device) -> Tensor:
+        """Palette index by packed 24-bit color, int16, -1 elsewhere: 32 MiB, made once a device."""
+        if device not in self._tables:
+            codes = (self.palette * 255).round().long()
+            table = torch.full((1 << 24,), -1, dtype=torch.int16)
+            table[(codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]] = torch.arange(len(codes), dtype=torch.int16)
+            self._tables[device] = table.to(device)
+        return self._tables[device]

@@ -13,6 +13,8 @@ from vdequant.checks import check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers.base import MARGIN
 
+GRID = 65535  # stored values are looked up by their nearest 16-bit code, which every 8-bit code is one of
+
 Expansion = Literal["replicate", "shift", "floor", "center"]
 
 
@@ -62,6 +64,7 @@ class UniformQuantizer:
             self.inner = [torch.tensor(list(channel), dtype=torch.float32) for channel in edges]
         ends = torch.tensor([0.0]), torch.tensor([1.0])
         self.edges = [torch.cat([ends[0], inner, ends[1]]) for inner in self.inner]
+        self._tables: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def of_levels(cls, m: int) -> UniformQuantizer:
@@ -122,17 +125,34 @@ class UniformQuantizer:
         return x + (self.quantize(x) - x).detach()
 
     def cells(self, y: Tensor) -> BoxCells:
-        """The interval of each stored sample."""
+        """The interval of each stored sample, that of the level nearest to it."""
         check_picture(y, "y")
+        if y.numel() < GRID and y.device not in self._tables:
+            return self._searched_cells(y)
+        low, high = self._lookup(y.device)
+        codes = (y.clamp(0, 1) * GRID).round_().to(torch.int32)
+        codes += torch.arange(3, dtype=torch.int32, device=y.device)[:, None, None] * (GRID + 1)
+        flat = codes.flatten()
+        return BoxCells(y, low.index_select(0, flat).view_as(y), high.index_select(0, flat).view_as(y))
+
+    def _searched_cells(self, y: Tensor) -> BoxCells:
+        """The same by binary search: quicker than making the tables for one small picture."""
         low, high = [], []
-        for channel in range(3):
-            index = self._nearest(y[:, channel], channel)
-            edges = self.edges[channel].to(y)
-            low.append(edges[index])
-            high.append(edges[index + 1])
+        for channel, (levels, edges) in enumerate(zip(self.levels, self.edges, strict=True)):
+            index = torch.bucketize(y[:, channel].contiguous(), ((levels[1:] + levels[:-1]) / 2).to(y))
+            low.append(edges.to(y)[index])
+            high.append(edges.to(y)[index + 1])
         return BoxCells(y, torch.stack(low, dim=1), torch.stack(high, dim=1))
 
-    def _nearest(self, y: Tensor, channel: int) -> Tensor:
-        """Index of the level nearest to each stored value (a level may sit on the edge of its own cell)."""
-        levels = self.levels[channel].to(y)
-        return torch.bucketize(y.contiguous(), (levels[1:] + levels[:-1]) / 2)
+    def _lookup(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Low and high edge for every 16-bit code of the three channels, one after the other."""
+        if device not in self._tables:
+            grid = torch.arange(GRID + 1) / GRID
+            low, high = [], []
+            for levels, edges in zip(self.levels, self.edges, strict=True):
+                # Nearest level, not the interval that holds the value: a level may sit on the edge of its own cell.
+                index = torch.bucketize(grid, (levels[1:] + levels[:-1]) / 2)
+                low.append(edges[index])
+                high.append(edges[index + 1])
+            self._tables[device] = torch.cat(low).to(device), torch.cat(high).to(device)
+        return self._tables[device]

@@ -40,10 +40,15 @@ class TrainSettings:
 
 
 def cell_loss(answer: Tensor, batch: Batch) -> Tensor:
-    """Squared error in units of the picture's mean squared half cell, so that every depth weighs alike."""
+    """Squared error in units of the do-nothing error of each picture, so that every kind and depth weighs alike.
+
+    A tenth of the squared half cell is added to the unit: pictures that were stored without loss (flat art) would
+    otherwise divide by zero, and this is how much a change of them counts.
+    """
     squared = (answer - batch.truth).square().mean(dim=(1, 2, 3))
+    nothing = (batch.stored - batch.truth).square().mean(dim=(1, 2, 3))
     half = ((batch.high - batch.low) / 2).square().mean(dim=(1, 2, 3))
-    return (squared / half.clamp(min=1e-7)).mean()
+    return (squared / (nothing + 0.1 * half).clamp(min=1e-7)).mean()
 
 
 class Trainer:

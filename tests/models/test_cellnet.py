@@ -1,0 +1,84 @@
+"""cellnet: bounded by its cells, blind to its batch neighbours, as wide as its spec says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vdequant.errors import ModelError
+from vdequant.models.cellnet import Cellnet, CellnetSpec, cell_features
+from vdequant.models.weights import packaged, read_cellnet
+from vdequant.training.export import export_cellnet
+
+SPEC = CellnetSpec(channels=2, dilations=(1, 2))
+
+
+def noisy(spec: CellnetSpec = SPEC) -> Cellnet:
+    net = Cellnet(spec)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return net.eval().requires_grad_(False)
+
+
+def run(net: Cellnet, stored: torch.Tensor, reach: float = 0.05) -> torch.Tensor:
+    count = len(stored)
+    return net(stored, stored - reach, stored + reach, torch.ones(count), torch.zeros(count, 3))
+
+
+def test_the_answer_never_leaves_the_reach_of_the_cell() -> None:
+    stored = torch.rand(2, 3, 16, 16)
+    answer = run(noisy(), stored)
+    assert (answer - stored).abs().max() <= 0.05 + 1e-6
+    assert (answer - stored).abs().max() > 1e-3
+
+
+def test_an_untrained_network_answers_the_center_of_the_cell() -> None:
+    stored = torch.rand(1, 3, 8, 8)
+    net = Cellnet(SPEC).eval()
+    answer = net(stored, stored - 0.02, stored + 0.06, torch.ones(1), torch.zeros(1, 3))
+    assert torch.allclose(answer, stored + 0.02, atol=1e-6)
+
+
+def test_batch_neighbours_do_not_matter() -> None:
+    net, stored = noisy(), torch.rand(3, 3, 16, 16)
+    assert torch.allclose(run(net, stored)[1:2], run(net, stored[1:2]), atol=1e-5)
+
+
+def test_the_declared_radius_is_the_real_one() -> None:
+    net = noisy()
+    stored = torch.rand(1, 3, 41, 41)
+    changed = stored.clone()
+    changed[..., 20, 20] = 1 - changed[..., 20, 20]
+    moved = (run(net, stored) - run(net, changed)).abs().amax(1)[0].nonzero()
+    assert (moved - 20).abs().max() <= SPEC.radius
+    assert SPEC.radius == 9
+
+
+def test_features_see_one_level_alike_at_any_depth() -> None:
+    ramp = torch.arange(16.0).repeat(16, 1)[None, None].expand(1, 3, -1, -1)
+    coarse, fine = ramp / 16, ramp / 64
+    steps = [cell_features(x, x - half, x + half)[:, 9:] for x, half in ((coarse, 1 / 32), (fine, 1 / 128))]
+    assert torch.allclose(steps[0], steps[1], atol=1e-4)
+
+
+def test_weights_survive_export_and_loading(tmp_path: Path) -> None:
+    net = noisy()
+    export_cellnet(net, tmp_path / "net.safetensors")
+    loaded = read_cellnet(tmp_path / "net.safetensors")
+    stored = torch.rand(1, 3, 9, 9)
+    assert torch.equal(run(loaded, stored), run(net, stored))
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ModelError, match="safetensors"):
+        read_cellnet(tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize(("name", "radius", "macs"), [("cellnet-s", 16, 24_000), ("cellnet-m", 32, 48_000)])
+def test_shipped_networks_keep_their_budget(name: str, radius: int, macs: int) -> None:
+    spec = read_cellnet(packaged(name)).spec
+    assert spec.radius <= radius
+    assert spec.macs <= macs

@@ -1,0 +1,132 @@
+"""The encoders we use, as data: sample formats, quality ranges, presets and limits. Loads neither torch nor PyAV.
+
+Numbers were measured with PyAV 18.1 (libsvtav1 4.1, x264, x265, libvpx): ``min_size`` by encoding ever smaller
+pictures, ``preset`` so that 256x240 encodes above 400 frames a second on two cores where the codec can do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+X26X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One video encoder.
+
+    Attributes:
+        encoder: FFmpeg's encoder name.
+        formats: (chroma, bits) -> FFmpeg pixel format; chroma is "420", "422", "444" or "rgb".
+        chroma, bits: defaults.
+        crf: lowest, highest and default quality value; None where the codec has no such control.
+        preset_option: name of the encoder's speed option, "" where it has none.
+        presets: allowed values; ``preset``: the default.
+        options: always passed.
+        min_size: smallest width and height.
+        pads_odd: subsampled pictures of odd size are accepted.
+    """
+
+    encoder: str
+    formats: dict[tuple[str, int], str]
+    chroma: str
+    bits: int
+    crf: tuple[float, float, float] | None = None
+    preset_option: str = ""
+    presets: tuple[str, ...] = ()
+    preset: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    min_size: int = 1
+    pads_odd: bool = True
+
+
+def _yuv(chromas: tuple[str, ...], depths: tuple[int, ...]) -> dict[tuple[str, int], str]:
+    return {(c, b): f"yuv{c}p" if b == 8 else f"yuv{c}p{b}le" for c in chromas for b in depths}
+
+
+def _rgb(depths: tuple[int, ...], name: Callable[[int], str]) -> dict[tuple[str, int], str]:
+    return {("rgb", bits): name(bits) for bits in depths}
+
+
+CODECS: dict[str, Codec] = {
+    # scm=0: SVT-AV1's automatic screen-content mode costs 8 to 14 dB of luma on 2D games at preset 10 and equal size
+    # (nes_nova 44.2 -> 57.6 dB, snes_nova2 43.2 -> 51.9 dB).
+    "av1": Codec(
+        "libsvtav1",
+        _yuv(("420",), (8, 10)),
+        "420",
+        10,
+        crf=(1, 63, 18),
+        preset_option="preset",
+        presets=tuple(str(i) for i in range(14)),
+        preset="10",
+        options={"svtav1-params": "scm=0"},
+        min_size=4,
+    ),
+    "hevc": Codec(
+        "libx265",
+        _yuv(("420", "422", "444"), (8, 10, 12)),
+        "420",
+        10,
+        crf=(0, 51, 16),
+        preset_option="preset",
+        presets=X26X_PRESETS,
+        preset="superfast",
+        options={"x265-params": "log-level=none"},
+        min_size=16,
+        pads_odd=False,
+    ),
+    "h264": Codec(
+        "libx264",
+        _yuv(("420", "422", "444"), (8, 10)),
+        "420",
+        8,
+        crf=(0, 51, 14),
+        preset_option="preset",
+        presets=X26X_PRESETS,
+        preset="veryfast",
+        min_size=2,
+        pads_odd=False,
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        _yuv(("420", "422", "444"), (8,)),
+        "420",
+        8,
+        crf=(0, 63, 18),
+        preset_option="cpu-used",
+        presets=tuple(str(i) for i in range(9)),
+        preset="5",
+        options={"deadline": "good", "row-mt": "1", "b": "0"},
+        min_size=2,
+    ),
+    # slicecrc: without it a flipped bit goes unnoticed; g=1: every picture stands alone.
+    "ffv1": Codec(
+        "ffv1",
+        _rgb((8, 9, 10, 12, 14, 16), lambda bits: "bgr0" if bits == 8 else f"gbrp{bits}le")
+        | _yuv(("420", "422", "444"), (8, 10, 12, 16)),
+        "rgb",
+        10,
+        options={"level": "3", "slices": "4", "slicecrc": "1", "g": "1"},
+    ),
+    "prores": Codec(
+        "prores_ks",
+        _yuv(("422", "444"), (10,)),
+        "444",
+        10,
+        preset_option="profile",
+        presets=("standard", "hq", "4444", "4444xq"),
+        preset="4444",
+        options={"vendor": "apl0"},
+        min_size=2,
+    ),
+    "apng": Codec("apng", {("rgb", 16): "rgb48be", ("rgb", 8): "rgb24"}, "rgb", 16),
+}
+CODEC_CHOICES = tuple(name for name in CODECS if name != "apng")
+
+
+def holders(chroma: str, bits: int) -> str:
+    """Names of the codecs that can store this chroma and depth, for error messages."""
+    names = [n for n, codec in CODECS.items() if n != "apng" and (chroma, bits) in codec.formats]
+    return ", ".join(names) or "none"

@@ -1,0 +1,72 @@
+"""What a file name's ending means: containers and picture formats that can be written, and endings refused with advice.
+
+Pure data: importing this loads neither torch nor PyAV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that can be written.
+
+    Attributes:
+        format: FFmpeg's muxer name.
+        codecs: names of ``codecs.CODECS`` it may hold; the first is the default.
+        options: muxer options.
+    """
+
+    format: str
+    codecs: tuple[str, ...]
+    options: dict[str, str] = field(default_factory=dict)
+
+
+# hybrid_fragmented: readable up to the last fragment after a crash, an ordinary indexed file when closed normally.
+_CRASH_SAFE = {"movflags": "hybrid_fragmented"}
+
+CONTAINERS: dict[str, Container] = {
+    ".mp4": Container("mp4", ("av1", "hevc", "h264", "vp9"), _CRASH_SAFE),
+    ".m4v": Container("mp4", ("av1", "hevc", "h264", "vp9"), _CRASH_SAFE),
+    ".mkv": Container("matroska", ("av1", "hevc", "h264", "vp9", "ffv1", "prores")),
+    ".webm": Container("webm", ("av1", "vp9")),
+    ".mov": Container("mov", ("prores", "hevc", "h264"), _CRASH_SAFE),
+    ".nut": Container("nut", ("ffv1", "hevc", "h264")),
+    ".apng": Container("apng", ("apng",), {"plays": "0"}),
+}
+PIPE = CONTAINERS[".nut"]
+
+# Depths a still can be stored in; the first is the default.
+PICTURE_BITS: dict[str, tuple[int, ...]] = {
+    ".png": (16, 8),
+    ".tif": (16, 8),
+    ".tiff": (16, 8),
+    ".webp": (8,),
+    ".jpg": (8,),
+    ".jpeg": (8,),
+    ".bmp": (8,),
+}
+PICTURES_WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
+
+# Stills that can be read; more than can be written.
+READABLE_PICTURES = (*PICTURE_BITS, ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm")
+
+_REPLAY = "it holds key presses, not pictures; record it first with"
+REFUSED_INPUTS: dict[str, str] = {
+    ".mng": "MNG animations can only be read up to their first picture; write PNGs or AVI instead (mame -aviwrite x.avi)",
+    ".bk2": f"{_REPLAY}: python -m stable_retro.scripts.playback_movie -L ffv1 FILE.bk2 (or BizHawk --dump-type)",
+    ".fm2": f"{_REPLAY}: fceux --playmov FILE.fm2 and Movie > Record AVI",
+    ".inp": f"{_REPLAY}: mame GAME -playback FILE.inp -aviwrite FILE.avi",
+    ".lmp": f"{_REPLAY}: dsda-doom -timedemo FILE.lmp -viddump FILE.mkv",
+}
+REFUSED_OUTPUTS: dict[str, str] = {
+    ".gif": "GIF stores 256 colors, which would undo the restoration; use .apng, .mp4 or .webm",
+    ".avi": "AVI stores no frame times and no colors above 8 bits safely; use .mkv, which players read as well",
+    ".mng": "MNG is not readable by today's players; use .apng or .mkv",
+}
+
+
+def known_outputs() -> str:
+    """The endings that can be written, for error messages."""
+    return f"{' '.join(CONTAINERS)} (video), {' '.join(PICTURE_BITS)} (picture), a folder name, or - (standard output)"

@@ -1,0 +1,80 @@
+"""Opens containers and says in one line why one cannot be opened."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vdequant.errors import InputError
+
+# Demuxers that take any text or any bytes for a film.
+_NOT_FILMS = ("tty", "txd", "bin", "xbin", "adf", "idf")
+
+
+def check_file(path: str) -> None:
+    """Raise :class:`InputError` unless ``path`` is a readable file with something in it."""
+    if not os.path.exists(path):
+        raise InputError(f"{path} does not exist; check the name and the folder")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} may not be read by this user; change its permissions")
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
+        raise InputError(f"{path} is empty (0 bytes); record or download it again")
+
+
+def _lacks_index(path: str) -> bool:
+    """Whether an MP4 or MOV file has no "moov" box: the recorder was stopped before it wrote the index.
+
+    A file is a row of boxes: 4 bytes size, 4 bytes name, then size - 8 bytes; size 1 means that 8 more bytes
+    hold the size, 0 that the box runs to the end.
+    """
+    with open(path, "rb") as file:
+        names = []
+        while len(header := file.read(8)) == 8:
+            size, name = struct.unpack(">I4s", header)
+            names.append(name)
+            if size == 1:
+                wide = file.read(8)
+                size = struct.unpack(">Q", wide)[0] - 8 if len(wide) == 8 else 0
+            if size < 8:
+                break
+            file.seek(size - 8, os.SEEK_CUR)
+    return bool(names) and names[0] in (b"ftyp", b"wide", b"mdat") and b"moov" not in names
+
+
+def open_container(path: str, file: BinaryIO | None = None) -> InputContainer:
+    """Open ``path``, or the stream ``file`` (standard input) when given.
+
+    Raises:
+        InputError: missing, damaged or no film, with the cause and a remedy.
+    """
+    name = "standard input" if file is not None else path
+    if file is None:
+        check_file(path)
+    try:
+        container = av.open(file, "r") if file is not None else av.open(path, "r")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if file is None and _lacks_index(path):
+            raise InputError(
+                f"{name} has no index (moov): the recording was cut off; repair it with untrunc or record again as mkv"
+            ) from error
+        raise InputError(f"{name} is not a video or picture that FFmpeg can read; check what it really is") from error
+    if container.format.name in _NOT_FILMS:
+        container.close()
+        raise InputError(f"{name} is text, not a video; check what it really is")
+    return container
+
+
+def film_stream(container: InputContainer, name: str) -> VideoStream:
+    """The first video stream that is not a cover picture, ready for threaded decoding."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            stream.thread_type = "AUTO"  # type: ignore[assignment]  # faster, and damaged pictures get flagged
+            return stream
+    kinds = sorted({stream.type for stream in container.streams})
+    raise InputError(f"{name} holds no video, only {', '.join(kinds) or 'nothing'}; give a file with pictures")

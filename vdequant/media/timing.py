@@ -1,0 +1,78 @@
+"""Time stamps: kept bit for bit when they are sound, repaired by the smallest step when they are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vdequant.errors import UsageError
+from vdequant.settings import Settings
+
+
+class Clock:
+    """Gives every picture a time stamp that is later than the one before.
+
+    A muxer refuses equal or falling time stamps and the picture would be lost; a missing one continues at the rate.
+    """
+
+    def __init__(self, step: int) -> None:
+        """``step``: ticks between two pictures, used where a stamp is missing."""
+        self._step = max(1, step)
+        self._last: int | None = None
+        self.repaired = 0
+
+    def stamp(self, pts: int | None) -> int:
+        """``pts`` itself when it is later than the last one, else the smallest repair."""
+        last = self._last
+        if pts is None:
+            self.repaired += 1
+            pts = 0 if last is None else last + self._step
+        elif last is not None and pts <= last:
+            self.repaired += 1
+            pts = last + 1
+        self._last = pts
+        return pts
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of the input to restore, in seconds after its first picture.
+
+    Attributes:
+        start: first instant, 0 for the beginning.
+        end: first instant after it; None = to the end.
+    """
+
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Span:
+        """The span that ``--start`` and ``--duration`` select."""
+        start = Fraction(settings.start).limit_denominator(1_000_000)
+        if not settings.duration:
+            return cls(start)
+        return cls(start, start + Fraction(settings.duration).limit_denominator(1_000_000))
+
+    @property
+    def whole(self) -> bool:
+        """True when everything is selected."""
+        return self.start == 0 and self.end is None
+
+    def before(self, seconds: Fraction) -> bool:
+        """Whether an instant lies before the span."""
+        return seconds < self.start
+
+    def after(self, seconds: Fraction) -> bool:
+        """Whether an instant lies behind the span."""
+        return self.end is not None and seconds >= self.end
+
+    def indexes(self, count: int, rate: Fraction) -> range:
+        """The pictures of ``count`` numbered ones that lie in the span at ``rate`` pictures a second."""
+        first = min(count, -int(-self.start * rate // 1))
+        last = count if self.end is None else min(count, -int(-self.end * rate // 1))
+        if first >= last:
+            raise UsageError(
+                f"expected --start before the end at {float(count / rate):.3f} s, got {float(self.start):.3f}"
+            )
+        return range(first, last)

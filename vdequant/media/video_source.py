@@ -1,0 +1,209 @@
+"""Reads a video file, or a video that arrives on standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from vdequant.errors import InputError
+from vdequant.frames import Frame, SidePacket
+from vdequant.media.conversion import as_frame
+from vdequant.media.decoding import Decoder, Lost
+from vdequant.media.describing import describe, shortfall
+from vdequant.media.opening import film_stream, open_container
+from vdequant.media.passengers import passengers_of
+from vdequant.media.rationals import as_fraction
+from vdequant.media.sampling import sample_video
+from vdequant.media.seeking import seek
+from vdequant.media.tags import layout_of
+from vdequant.media.timing import Clock, Span
+from vdequant.settings import Settings
+
+# How far behind the end of the span sound packets are still looked for: containers interleave that loosely.
+INTERLEAVING_SECONDS = 2
+
+
+class VideoSource:
+    """Pictures and side packets of one container, in one pass.
+
+    The first picture is decoded on opening, because ``info`` needs it. Memory use does not depend on the length.
+    Keep the source open until the sink has finished: packets and stream templates belong to its container.
+
+    Attributes:
+        info: see :class:`SourceInfo`.
+        passengers: streams, chapters and metadata for the sink.
+        warnings: one line each; complete when the iteration has ended.
+    """
+
+    def __init__(self, path: str, settings: Settings, *, file: BinaryIO | None = None) -> None:
+        """``file``: read from this stream instead of ``path``; then there is no seeking."""
+        self.warnings: list[str] = []
+        self._path, self._settings, self._file = path, settings, file
+        self._name = "standard input" if file is not None else path
+        self._span = Span.of(settings)
+        self._container = open_container(path, file)
+        try:
+            self._open()
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open(self) -> None:
+        self._stream = film_stream(self._container, self._name)
+        if self._span.start and self._file is None:
+            self._container, self._stream = seek(self._container, self._path, self._span.start)
+        stream = self._stream
+        self._time_base = as_fraction(stream.time_base, Fraction(1, 1000))
+        self._origin = int(stream.start_time or 0)
+        side = frozenset(s.index for s in self._container.streams if s.type in ("audio", "subtitle", "data"))
+        self._decoder = Decoder(self._container, stream, side)
+        self._items: Iterator[VideoFrame | Lost | Packet] = iter(self._decoder)
+        self._ready: deque[Frame | SidePacket] = deque()  # decoded early, by opening and by sample()
+        self._started = self._warned_alpha = False
+        first, early = self._find_first()
+        self._shift = first.pts if self._span.start else 0
+        layout, assumed = layout_of(first, stream.codec_context, self._settings)
+        self.info = describe(
+            self._container,
+            stream,
+            first,
+            layout,
+            path=self._path,
+            kind="video" if self._file is None else "pipe",
+            span=self._span,
+            assumed_matrix=assumed,
+        )
+        self._clock = Clock(round(1 / (self.info.rate * self._time_base)))
+        self.passengers = passengers_of(self._container, stream, self._span, self._shift * self._time_base)
+        self._ready.extend(self._side_packets(early))
+        self._last = self._frame(first)
+        self._ready.append(self._last)
+
+    def _find_first(self) -> tuple[VideoFrame, list[Packet]]:
+        """The first picture of the span, and the side packets that came before it."""
+        early: list[Packet] = []
+        for item in self._items:
+            if isinstance(item, Packet):
+                if self._seconds(item, item.pts) >= self._span.start - 1:
+                    early.append(item)
+            elif isinstance(item, VideoFrame):
+                if item.pts is None:
+                    item.pts = item.dts if item.dts is not None else self._origin
+                if not self._span.before(self._seconds(self._stream, item.pts)):
+                    return item, early
+        if self._span.start and self._decoder.video_packets:
+            raise InputError(f"{self._name} ends before --start {float(self._span.start):g} s; choose an earlier one")
+        raise InputError(f"{self._name} holds no picture that can be decoded; record or download it again")
+
+    def _seconds(self, clock: object, pts: int | None) -> Fraction:
+        """Instant of a stamp, after the video's first picture; ``clock``: a packet or stream with a time base."""
+        base = as_fraction(getattr(clock, "time_base", None), self._time_base)
+        return (pts or 0) * base - self._origin * self._time_base
+
+    def _frame(self, picture: VideoFrame) -> Frame:
+        pts = self._clock.stamp(None if picture.pts is None else picture.pts - self._shift)
+        frame = as_frame(picture, self.info.layout, pts, self._time_base)
+        if frame.alpha is None:
+            return frame
+        if not self._warned_alpha and int(frame.alpha.min()) < (1 << frame.layout.bits) - 1:
+            self._warned_alpha = True
+            self.warnings.append("transparency is not kept in video; transparent places show the color stored there")
+        return dataclasses.replace(frame, alpha=None)
+
+    def _repeat(self, lost: Lost) -> Frame:
+        """The last good picture at the place of one that could not be decoded, so that sound stays in step."""
+        pts = self._clock.stamp(lost.pts - self._shift)
+        self._last = dataclasses.replace(self._last, pts=pts, corrupt=True)
+        return self._last
+
+    def _side_packets(self, packets: list[Packet]) -> Iterator[SidePacket]:
+        """Packets of the span, moved to the front like the pictures."""
+        shift = self._shift * self._time_base
+        for packet in packets:
+            seconds = self._seconds(packet, packet.pts)
+            if not self._span.whole:
+                if self._span.after(seconds) or seconds < shift - self._origin * self._time_base and self._span.start:
+                    continue
+                ticks = round(shift / as_fraction(packet.time_base, self._time_base))
+                packet.pts = None if packet.pts is None else packet.pts - ticks
+                packet.dts = None if packet.dts is None else packet.dts - ticks
+            yield SidePacket(packet, packet.stream_index)
+
+    def __iter__(self) -> Iterator[Frame | SidePacket]:
+        """Everything in the span, once; frames in display order with rising ``pts``."""
+        if self._started:
+            raise ValueError("expected one pass over a video source, got a second; open it again")
+        self._started = True
+        while self._ready:
+            yield self._ready.popleft()
+        yield from self._rest()
+        self._report()
+
+    def _rest(self) -> Iterator[Frame | SidePacket]:
+        over = False
+        self._complete = True
+        for item in self._items:
+            if isinstance(item, Packet):
+                yield from self._side_packets([item])
+                continue
+            seconds = Fraction(0) if item.pts is None else self._seconds(self._stream, item.pts)
+            if over or self._span.after(seconds):
+                over = True
+                if self._span.end is not None and seconds > self._span.end + INTERLEAVING_SECONDS:
+                    self._complete = False
+                    return
+                continue
+            if isinstance(item, Lost):
+                yield self._repeat(item)
+            else:
+                self._last = self._frame(item)
+                yield self._last
+
+    def _report(self) -> None:
+        decoder = self._decoder
+        if decoder.damaged:
+            self.warnings.append(
+                f"{decoder.damaged} damaged packets could not be decoded; the picture before each was repeated"
+            )
+        if decoder.corrupt:
+            self.warnings.append(f"{decoder.corrupt} pictures are damaged in the file; they were restored as decoded")
+        if self._clock.repaired:
+            self.warnings.append(f"{self._clock.repaired} missing or falling time stamps were repaired")
+        if self._complete and not self._span.start and self._file is None:
+            text = shortfall(self._container, self._stream, decoder.video_packets, decoder.end)
+            if text:
+                self.warnings.append(text)
+
+    def sample(self, count: int) -> list[Frame]:
+        """At most ``count`` pictures, evenly spaced over the span; from a stream: its first ones, which stay in line.
+
+        Does not disturb the iteration.
+        """
+        if self._file is None:
+            return sample_video(self.info, self._span, count)
+        rest = self._rest() if not self._started else iter(())
+        while sum(isinstance(item, Frame) for item in self._ready) < count:
+            item = next(rest, None)
+            if item is None:
+                break
+            self._ready.append(item)
+        return [item for item in self._ready if isinstance(item, Frame)][:count]
+
+    def close(self) -> None:
+        """Close the container; packets handed out are dead afterwards."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

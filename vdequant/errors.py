@@ -1,10 +1,10 @@
 """Everything that can go wrong for a user, as one small tree.
 
-    VdequantError            exit code 1; its text is one line: what was expected, what came, what to do
-    ├── UsageError           exit code 2: the command line or a setting is wrong
-    ├── InputError           the input cannot be read, or is not what it claims to be
-    ├── OutputError          the output cannot be written, or would overwrite something
-    └── ModelError           weights are missing, damaged or of another version
+VdequantError            exit code 1; its text is one line: what was expected, what came, what to do
+├── UsageError           exit code 2: the command line or a setting is wrong
+├── InputError           the input cannot be read, or is not what it claims to be
+├── OutputError          the output cannot be written, or would overwrite something
+└── ModelError           weights are missing, damaged or of another version
 """
 
 

@@ -1,6 +1,6 @@
 """What happens to one batch of frames, on whatever device: planes in, planes out. No I/O, no threads.
 
-    planes ─► RGB float ─► fold to native pixels ─► cells ─► restorer ─► into the cells ─► expand ─► planes
+planes ─► RGB float ─► fold to native pixels ─► cells ─► restorer ─► into the cells ─► expand ─► planes
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -28,7 +29,7 @@ class Lost:
 class Decoder:
     """Iterates over one container from where it stands.
 
-    Yields ``VideoFrame`` in display order, ``Lost`` in place of undecodable pictures, and ``Packet`` of ``side`` streams.
+    Yields ``VideoFrame`` in display order, ``Lost`` in place of undecodable pictures, and packets of ``side`` streams.
 
     Attributes:
         damaged: packets that the decoder refused so far.
@@ -49,7 +50,7 @@ class Decoder:
         self.video_packets = 0
         self.end = 0.0
 
-    def __iter__(self) -> Iterator[VideoFrame | Lost | Packet]:
+    def __iter__(self) -> Iterator[VideoFrame | Lost | Packet[Stream]]:
         for packet in self._packets():
             if packet.stream_index == self._stream.index:
                 yield from self._picture(packet)
@@ -62,7 +63,7 @@ class Decoder:
             self._missing -= 1
             yield Lost(heapq.heappop(self._sent))
 
-    def _packets(self) -> Iterator[Packet]:
+    def _packets(self) -> Iterator[Packet[Stream]]:
         """Packets with content or time; PyAV's empty flush packets are left out."""
         try:
             for packet in self._container.demux():
@@ -76,16 +77,18 @@ class Decoder:
             # A demuxer that fails in mid-file has reached its end for us; the source compares with what was promised.
             return
 
-    def _picture(self, packet: Packet) -> Iterator[VideoFrame | Lost]:
+    def _picture(self, packet: Packet[Stream]) -> Iterator[VideoFrame | Lost]:
         if packet.pts is not None and not packet.is_discard:
             heapq.heappush(self._sent, packet.pts)
         self.video_packets += 1
         if packet.size:
             yield from self._decode(packet)
         else:
-            self._missing += 1  # AVI writes empty packets for "same picture again"; to a decoder they would mean the end
+            self._missing += (
+                1  # AVI writes empty packets for "same picture again"; to a decoder they would mean the end
+            )
 
-    def _decode(self, packet: Packet | None) -> Iterator[VideoFrame | Lost]:
+    def _decode(self, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Lost]:
         try:
             frames = self._stream.decode(packet)
         except (av.error.FFmpegError, OSError) as error:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from av.container import InputContainer
-from av.container.core import Chapter
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vdequant.media.rationals import as_fraction
 from vdequant.media.timing import Span
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # exists in the stubs only
 
 # Written by the muxer for its own file; copying them would state the old file's values.
 _STALE_TAGS = ("encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time")

@@ -48,10 +48,11 @@ def rows(frame: VideoFrame, index: int, dtype: str, samples: int) -> Array:
     """Plane ``index`` as a ``(plane height, samples)`` view without the padding; upside-down pictures are turned."""
     plane = frame.planes[index]
     stride = plane.line_size
-    grid = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(stride))
+    grid: Array = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, abs(stride))
     if stride < 0:
         grid = grid[::-1]
-    return grid[:, : samples * np.dtype(dtype).itemsize].view(dtype)
+    view: Array = grid[:, : samples * np.dtype(dtype).itemsize].view(dtype)
+    return view
 
 
 def _dtype(bits: int, endian: str) -> str:
@@ -122,7 +123,7 @@ def _bit_fields(dtype: str, fields: tuple[tuple[int, int], ...]) -> Reader:
 
 def _palette(frame: VideoFrame) -> list[Array]:
     """256 colors of native 32-bit words 0xAARRGGBB, looked up exactly."""
-    colors = np.frombuffer(frame.planes[1], np.uint32)[:256]
+    colors = np.frombuffer(memoryview(frame.planes[1]), np.uint32)[:256]
     index = rows(frame, 0, "u1", frame.width)
     return [((colors >> shift) & 255).astype(np.uint8)[index] for shift in (16, 8, 0, 24)]
 

@@ -35,7 +35,7 @@ def _first_ones(info: SourceInfo, span: Span, count: int) -> list[Frame]:
         for picture in _pictures(container, stream):
             if len(frames) == count:
                 break
-            if picture.pts >= start:
+            if picture.pts is not None and picture.pts >= start:
                 frames.append(as_frame(picture, info.layout, picture.pts, info.time_base))
     return frames
 
@@ -69,9 +69,7 @@ def sample_video(info: SourceInfo, span: Span, count: int) -> list[Frame]:
     return sorted(frames, key=lambda frame: frame.pts) or _first_ones(info, span, count)
 
 
-def _advance(
-    pictures: Iterator[VideoFrame], here: VideoFrame | None, target: int, budget: int
-) -> VideoFrame | None:
+def _advance(pictures: Iterator[VideoFrame], here: VideoFrame | None, target: int, budget: int) -> VideoFrame | None:
     """The first picture at or after ``target``, or the last one that the budget reaches."""
     if here is not None and here.pts is not None and here.pts >= target:
         return here

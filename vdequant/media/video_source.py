@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from vdequant.errors import InputError
@@ -64,11 +65,11 @@ class VideoSource:
         self._origin = int(stream.start_time or 0)
         side = frozenset(s.index for s in self._container.streams if s.type in ("audio", "subtitle", "data"))
         self._decoder = Decoder(self._container, stream, side)
-        self._items: Iterator[VideoFrame | Lost | Packet] = iter(self._decoder)
+        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = iter(self._decoder)
         self._ready: deque[Frame | SidePacket] = deque()  # decoded early, by opening and by sample()
         self._started = self._warned_alpha = False
         first, early = self._find_first()
-        self._shift = first.pts if self._span.start else 0
+        self._shift = int(first.pts or 0) if self._span.start else 0
         layout, assumed = layout_of(first, stream.codec_context, self._settings)
         self.info = describe(
             self._container,
@@ -86,9 +87,9 @@ class VideoSource:
         self._last = self._frame(first)
         self._ready.append(self._last)
 
-    def _find_first(self) -> tuple[VideoFrame, list[Packet]]:
+    def _find_first(self) -> tuple[VideoFrame, list[Packet[Stream]]]:
         """The first picture of the span, and the side packets that came before it."""
-        early: list[Packet] = []
+        early: list[Packet[Stream]] = []
         for item in self._items:
             if isinstance(item, Packet):
                 if self._seconds(item, item.pts) >= self._span.start - 1:
@@ -123,13 +124,14 @@ class VideoSource:
         self._last = dataclasses.replace(self._last, pts=pts, corrupt=True)
         return self._last
 
-    def _side_packets(self, packets: list[Packet]) -> Iterator[SidePacket]:
+    def _side_packets(self, packets: list[Packet[Stream]]) -> Iterator[SidePacket]:
         """Packets of the span, moved to the front like the pictures."""
         shift = self._shift * self._time_base
         for packet in packets:
             seconds = self._seconds(packet, packet.pts)
             if not self._span.whole:
-                if self._span.after(seconds) or seconds < shift - self._origin * self._time_base and self._span.start:
+                early = self._span.start and seconds < shift - self._origin * self._time_base
+                if early or self._span.after(seconds):
                     continue
                 ticks = round(shift / as_fraction(packet.time_base, self._time_base))
                 packet.pts = None if packet.pts is None else packet.pts - ticks

@@ -1,9 +1,9 @@
 """The contracts: a quantizer and the cells it leaves.
 
-            stored value y
-    low        │        high            a box cell: everything in [low, high) was stored as y
-     ├─────────┼──────────┤
-     x outside ──────► project(x)       moved to the nearest point of the cell
+        stored value y
+low        │        high            a box cell: everything in [low, high) was stored as y
+ ├─────────┼──────────┤
+ x outside ──────► project(x)       moved to the nearest point of the cell
 """
 
 from __future__ import annotations
@@ -26,12 +26,19 @@ class Cells(Protocol):
         dithered, lossy: whether cells hold for local means only; whether they are widened for a lossy codec.
     """
 
-    stored: Tensor
-    low: Tensor
-    high: Tensor
-    spread: float
-    dithered: bool
-    lossy: bool
+    # Read-only, so that frozen dataclasses fit.
+    @property
+    def stored(self) -> Tensor: ...
+    @property
+    def low(self) -> Tensor: ...
+    @property
+    def high(self) -> Tensor: ...
+    @property
+    def spread(self) -> float: ...
+    @property
+    def dithered(self) -> bool: ...
+    @property
+    def lossy(self) -> bool: ...
 
     def contains(self, x: Tensor) -> Tensor:
         """Boolean ``(N, 3, H, W)``: whether each sample of ``x`` would have been stored as ``stored``."""

@@ -65,7 +65,7 @@ def _packed(picture: Tensor, top: int) -> NDArray[np.int64] | NDArray[np.int32]:
     red, green, blue = (picture * top).round_().clamp_(0, top).to(kind).unbind(0)
     bits = top.bit_length()
     packed = (red << 2 * bits) | (green << bits) | blue
-    return packed.flatten().cpu().numpy()  # type: ignore[no-any-return]
+    return packed.flatten().cpu().numpy()
 
 
 def count_colors(pictures: Sequence[Tensor]) -> Census:

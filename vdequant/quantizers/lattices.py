@@ -174,7 +174,7 @@ def _evidence(observed: NDArray[np.int64], members: NDArray[np.bool_]) -> NDArra
     inner = int(seen[1:255].sum())
     sizes = members[:, 1:255].sum(axis=1)
     chance = np.full(len(members), -np.inf)
-    for place in fits.nonzero()[0].tolist():
+    for place in np.flatnonzero(fits).tolist():
         chance[place] = float(_log_choose(254, inner)[0] - _log_choose(int(sizes[place]), inner)[0])
     return chance
 
@@ -204,6 +204,6 @@ def find_lattice(census: Census) -> Lattice | None:
     if evidence < EVIDENCE:
         return None
     red, green, blue = best.tolist()
-    codes = [tuple(tables.members[row].nonzero()[0].tolist()) for row in (red, green, blue)]
+    codes = [tuple(np.flatnonzero(tables.members[row]).tolist()) for row in (red, green, blue)]
     names = tables.names[red], tables.names[green], tables.names[blue]
     return Lattice(names, (codes[0], codes[1], codes[2]), evidence)

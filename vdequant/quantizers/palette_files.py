@@ -67,8 +67,8 @@ def _parse_png(raw: bytes) -> list[Color]:
         counted = picture.convert("RGBA").getcolors(MOST_COLORS)
     if counted is None:
         raise ValueError(f"expected a picture of at most {MOST_COLORS} colors")
-    pixels: list[tuple[int, int, int, int]] = [color for _, color in counted if isinstance(color, tuple)]
-    return [(red, green, blue) for red, green, blue, alpha in pixels if alpha]
+    pixels = [color for _, color in counted if isinstance(color, tuple)]
+    return [(color[0], color[1], color[2]) for color in pixels if color[3]]
 
 
 PARSERS: dict[str, Callable[[bytes], list[Color]]] = {

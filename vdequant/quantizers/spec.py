@@ -112,7 +112,7 @@ def parse_quantizer(text: str) -> Request:
         return _parse_palette(text, text.removeprefix("palette:"))
     if text.startswith("lossy:"):
         return _parse_lossy(text, text.removeprefix("lossy:"))
-    if re.fullmatch(r"\d+(-\d+)*(/.*)?", text, re.ASCII):
+    if re.fullmatch(r"\d+(-\d+)*(/.+)?", text, re.ASCII):
         return _parse_bits(text)
     raise _refused(text, "not one of these forms")
 

@@ -23,7 +23,7 @@ class _CellnetRestorer:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> _CellnetRestorer:
         """Move the network; ``dtype`` is that of its convolutions, pictures stay float32."""
-        self.net = self.net.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+        self.net = self.net.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def restore(self, y: Tensor, cells: Cells) -> Tensor:

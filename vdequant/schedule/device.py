@@ -74,7 +74,9 @@ def choose_engine(device: str = "auto", workers: int = 0) -> Engine:
         raise UsageError(f"expected --device auto, cpu, cuda or cuda:N, got {device!r}") from error
     if chosen.type == "cuda":
         if not torch.cuda.is_available() or (chosen.index or 0) >= torch.cuda.device_count():
-            raise UsageError(f"expected a CUDA device for --device {device}, found {torch.cuda.device_count()}; use cpu")
+            raise UsageError(
+                f"expected a CUDA device for --device {device}, found {torch.cuda.device_count()}; use cpu"
+            )
         return Engine(chosen, _cuda_dtype(chosen), 1)
     if chosen.type != "cpu":
         raise UsageError(f"expected --device auto, cpu, cuda or cuda:N, got {device!r}")

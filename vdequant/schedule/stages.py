@@ -58,7 +58,9 @@ class StageTimes:
 
     def busiest(self) -> tuple[str, float]:
         """The slowest stage and the share of the wall time in which it was busy."""
-        name, seconds = max((("decode", self.decode), ("restore", self.work), ("encode", self.encode)), key=lambda s: s[1])
+        name, seconds = max(
+            (("decode", self.decode), ("restore", self.work), ("encode", self.encode)), key=lambda s: s[1]
+        )
         return name, min(1.0, seconds / self.wall) if self.wall > 0 else 0.0
 
 

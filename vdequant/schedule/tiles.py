@@ -1,11 +1,11 @@
 """Large pictures in tiles with a halo: the same result as in one piece, in less memory and closer to the cache.
 
-            ┌───────────────┐
-            │ halo          │    a tile is cut with a halo at least as wide as the receptive radius,
-            │   ┌───────┐   │    computed, and only its inner part is kept; at the picture's own border
-            │   │ kept  │   │    there is no halo, so padding acts as it does on the whole picture
-            │   └───────┘   │
-            └───────────────┘
+┌───────────────┐
+│ halo          │    a tile is cut with a halo at least as wide as the receptive radius,
+│   ┌───────┐   │    computed, and only its inner part is kept; at the picture's own border
+│   │ kept  │   │    there is no halo, so padding acts as it does on the whole picture
+│   └───────┘   │
+└───────────────┘
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -36,8 +37,8 @@ def split(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
     rows, columns = math.ceil(height / side), math.ceil(width / side)
     row_edges = [round(i * height / rows) for i in range(rows + 1)]
     column_edges = [round(i * width / columns) for i in range(columns + 1)]
-    for top, bottom in zip(row_edges, row_edges[1:], strict=False):
-        for left, right in zip(column_edges, column_edges[1:], strict=False):
+    for top, bottom in pairwise(row_edges):
+        for left, right in pairwise(column_edges):
             yield Tile(
                 max(0, top - halo),
                 max(0, left - halo),

@@ -57,7 +57,7 @@ class Trainer:
     def __init__(self, spec: CellnetSpec, settings: TrainSettings, folder: Path, device: torch.device) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.folder, self.device = settings, folder, device
-        self.net = Cellnet(spec).to(device, memory_format=torch.channels_last)
+        self.net = Cellnet(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=settings.rate, weight_decay=1e-4)
         self.steps, self.seconds = 0, 0.0

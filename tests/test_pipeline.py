@@ -1,0 +1,173 @@
+"""The main job on tiny real files: frames, times, certificate, and nothing left behind when something breaks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import vdequant
+from vdequant.errors import UsageError, VdequantError
+from vdequant.pipeline import Plan, probe, restore
+from vdequant.settings import Settings
+
+
+def shaded(width: int, height: int, t: int, bits: int = 5) -> np.ndarray:
+    """A smooth moving picture stored with ``bits`` replicated bits a channel, ``(H, W, 3)`` uint8 RGB."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [0.5 + 0.5 * np.sin((x + 3 * t) / 17 + c) * np.cos(y / 13 - c) for c in range(3)]
+    steps = np.round(np.stack(planes, axis=-1) * (2**bits - 1))
+    return np.round(steps * 255 / (2**bits - 1)).astype(np.uint8)
+
+
+def write_video(path: Path, frames: list[np.ndarray], codec: str = "ffv1", pixels: str = "bgr0") -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(60))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        for t, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)
+            frame.pts, frame.time_base = t, Fraction(1, 60)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def times(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.plans: list[Plan] = []
+        self.done: list[tuple[int, int | None]] = []
+        self.warnings: list[str] = []
+
+    def planned(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def progressed(self, done: int, total: int | None) -> None:
+        self.done.append((done, total))
+
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mkv"
+    write_video(path, [shaded(64, 64, t // 2) for t in range(8)])
+    return path
+
+
+def test_a_5_bit_clip_is_recognized_restored_and_certified(clip: Path, tmp_path: Path) -> None:
+    recorder = Recorder()
+    summary = restore(str(clip), str(tmp_path / "out.mkv"), Settings(scale=1, lossless=True), recorder)
+    assert summary.frames == 8
+    assert summary.unique_frames == 4
+    assert summary.certificate == 1.0
+    assert times(tmp_path / "out.mkv") == times(clip)
+    assert recorder.plans[0].finding.kind == "lattice"
+    assert recorder.done[-1][0] == 8
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.video[0].codec_context.format.components[0].bits >= 10
+
+
+def test_the_restored_picture_is_nearer_to_the_truth_than_the_stored_one(tmp_path: Path) -> None:
+    truth, stored = shaded(64, 64, 0, bits=8), shaded(64, 64, 0, bits=4)
+    cv2.imwrite(str(tmp_path / "in.png"), stored[..., ::-1])
+    summary = restore(str(tmp_path / "in.png"), str(tmp_path / "out.png"), Settings(quantizer="4-4-4"))
+    restored = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    assert restored.dtype == np.uint16
+    before = np.abs(stored.astype(float) - truth).mean()
+    after = np.abs(restored / 257.0 - truth).mean()
+    assert after < 0.7 * before
+    assert summary.certificate == 1.0
+
+
+def test_a_folder_of_frames_gives_a_folder_of_16_bit_frames(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for t in (1, 2, 10):
+        cv2.imwrite(str(tmp_path / "in" / f"frame_{t}.png"), shaded(64, 64, t)[..., ::-1])
+    summary = restore(str(tmp_path / "in"), str(tmp_path / "out") + "/", Settings())
+    assert summary.frames == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["frame_1.png", "frame_10.png", "frame_2.png"]
+    first = cv2.imread(str(tmp_path / "out" / "frame_1.png"), cv2.IMREAD_UNCHANGED)
+    assert first.dtype == np.uint16
+
+
+def test_a_tripled_clip_is_restored_at_its_native_size_and_comes_back_tripled(tmp_path: Path) -> None:
+    native = [shaded(40, 32, t) for t in range(3)]
+    write_video(tmp_path / "in.mkv", [picture.repeat(3, 0).repeat(3, 1) for picture in native])
+    plan = probe(str(tmp_path / "in.mkv"))
+    assert plan.native == (3, 3)
+    restore(str(tmp_path / "in.mkv"), str(tmp_path / "out"), Settings(bits=16))
+    first = sorted((tmp_path / "out").iterdir())[0]
+    picture = cv2.imread(str(first), cv2.IMREAD_UNCHANGED)
+    assert picture.shape[:2] == (96, 120)
+    assert (picture == picture[::3, ::3].repeat(3, 0).repeat(3, 1)).all()
+
+
+def test_preview_and_compare_restrict_and_split(clip: Path, tmp_path: Path) -> None:
+    settings = Settings(start=2 / 60, duration=3 / 60, compare=True, scale=1, lossless=True)
+    summary = restore(str(clip), str(tmp_path / "out.mkv"), settings)
+    assert summary.frames == 3
+
+
+def test_a_broken_restorer_leaves_no_file(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vdequant.restorers.identity import Identity
+
+    def broken(self: Identity, y: object, cells: object) -> object:
+        raise RuntimeError("restorer broke")
+
+    monkeypatch.setattr(Identity, "restore", broken)
+    with pytest.raises(RuntimeError, match="restorer broke"):
+        restore(str(clip), str(tmp_path / "out.mkv"), Settings(restorer="identity", scale=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mkv"]
+
+
+def test_output_equal_to_input_and_existing_outputs_are_refused(clip: Path, tmp_path: Path) -> None:
+    before = clip.read_bytes()
+    with pytest.raises(VdequantError):
+        restore(str(clip), str(clip), Settings(overwrite=True))
+    (tmp_path / "out.mkv").write_bytes(b"precious")
+    with pytest.raises(VdequantError, match="overwrite"):
+        restore(str(clip), str(tmp_path / "out.mkv"))
+    assert clip.read_bytes() == before
+    assert (tmp_path / "out.mkv").read_bytes() == b"precious"
+
+
+def test_an_unknown_quantizer_is_a_usage_error(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="quantizer"):
+        restore(str(clip), str(tmp_path / "out.mkv"), Settings(quantizer="seven"))
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_the_package_offers_the_same_functions(clip: Path) -> None:
+    assert vdequant.probe(str(clip)).finding.kind == "lattice"
+
+
+PEAK = """
+import resource, sys
+from vdequant.pipeline import restore
+from vdequant.settings import Settings
+restore(sys.argv[1], sys.argv[2], Settings(restorer="identity", scale=1, overwrite=True))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_the_clip(tmp_path: Path) -> None:
+    peaks = []
+    for seconds in (6, 60):
+        path = tmp_path / f"clip{seconds}.mkv"
+        write_video(path, [shaded(128, 96, t) for t in range(60 * seconds)], "libx264", "yuv420p")
+        command = [sys.executable, "-c", PEAK, str(path), str(tmp_path / f"out{seconds}.mkv")]
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    assert peaks[1] < 1.1 * peaks[0]

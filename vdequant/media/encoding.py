@@ -1,0 +1,127 @@
+"""Opens an encoder as the plan says, and rehearses the whole file in memory before any network loads."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import cast
+
+# SVT-AV1 writes its settings to stderr when it opens, unless told to print errors only (1) or nothing (0).
+os.environ.setdefault("SVT_LOG", "0")
+
+import av
+import torch
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from vdequant.errors import OutputError, UsageError
+from vdequant.frames import Layout, Matrix
+from vdequant.media.passengers import Passengers
+from vdequant.media.passthrough import Carriage, Carrier, build, choose, label
+from vdequant.media.pixels import pack
+from vdequant.media.plan import OutputPlan
+
+LIMITED, FULL = 1, 2  # FFmpeg's AVCOL_RANGE
+MAX_ENCODER_RATE = 240  # SVT-AV1 refuses more; the true times are in the stamps
+
+
+def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, str]) -> VideoStream:
+    """The video stream of ``plan``, fully described: size, time base, color tags, pixel aspect, rotation."""
+    rate = plan.rate if 1 <= plan.rate <= MAX_ENCODER_RATE else MAX_ENCODER_RATE
+    film = cast(VideoStream, container.add_stream(plan.codec, rate=rate, options=dict(plan.options)))
+    film.width, film.height, film.pix_fmt = plan.layout.width, plan.layout.height, plan.pix_fmt
+    context = film.codec_context
+    context.time_base = plan.time_base
+    context.sample_aspect_ratio = plan.sample_aspect
+    context.flags |= Flags.frame_duration  # the last picture's duration is not lost
+    context.colorspace = int(plan.layout.matrix if plan.layout.model == "yuv" else Matrix.RGB)
+    context.color_range = FULL if plan.layout.full_range else LIMITED
+    context.color_primaries = plan.tags.primaries
+    context.color_trc = plan.tags.transfer
+    if plan.rotation:
+        film.set_display_rotation(plan.rotation)
+    film.metadata.update(metadata)
+    return film
+
+
+def write_header(container: OutputContainer, film: VideoStream) -> None:
+    """Open all encoders and write the header.
+
+    Raises:
+        UsageError: the encoder does not know one of the options.
+    """
+    container.start_encoding()
+    unknown = film.codec_context.options
+    if unknown:
+        pairs = ", ".join(f"{key}={value}" for key, value in unknown.items())
+        raise UsageError(f"encoder {film.codec_context.name} does not know {pairs}; drop --preset or --crf")
+
+
+def open_film(
+    container: OutputContainer, plan: OutputPlan, passengers: Passengers, carriages: list[Carriage]
+) -> tuple[VideoStream, dict[int, Carrier]]:
+    """Add every stream, chapters and metadata to ``container`` and write its header."""
+    film = add_film(container, plan, passengers.video_metadata)
+    carriers = {carriage.stream.index: build(container, carriage) for carriage in carriages}
+    if passengers.chapters:
+        container.set_chapters(list(passengers.chapters))
+    container.metadata.update(passengers.metadata)
+    write_header(container, film)
+    return film, carriers
+
+
+def _black(layout: Layout) -> tuple[torch.Tensor, ...]:
+    dtype = torch.uint8 if layout.bits == 8 else torch.uint16
+    middle = 1 << (layout.bits - 1)
+    return tuple(
+        torch.full(layout.plane_shape(i), middle if layout.model == "yuv" and i else 0, dtype=dtype)
+        for i in range(layout.planes)
+    )
+
+
+def _trial(plan: OutputPlan, passengers: Passengers, carriages: list[Carriage]) -> None:
+    """One picture through the real encoder into the real container, in memory."""
+    with av.open(io.BytesIO(), "w", format=plan.container, container_options=dict(plan.muxer_options)) as container:
+        film, _ = open_film(container, plan, passengers, carriages)
+        picture = pack(_black(plan.layout), plan.pix_fmt)
+        picture.pts, picture.time_base = 0, plan.time_base
+        container.mux(film.encode(picture))
+        container.mux(film.encode(None))
+
+
+def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], list[str]]:
+    """Find out how every stream travels, before the work starts.
+
+    Returns:
+        The carriages that work together, and the names of the streams that must stay behind.
+
+    Raises:
+        OutputError: the pictures themselves cannot be written so.
+        UsageError: an encoder option is unknown.
+    """
+    chosen = [(stream, choose(stream, plan.container)) for stream in passengers.streams]
+    carriages = [carriage for _, carriage in chosen if carriage is not None]
+    try:
+        try:
+            _trial(plan, passengers, carriages)
+        except (av.error.FFmpegError, OSError, ValueError):
+            carriages = [carriage for carriage in carriages if _works(plan, passengers, carriage)]
+            _trial(plan, passengers, carriages)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        size = f"{plan.layout.width}x{plan.layout.height} {plan.pix_fmt}"
+        raise OutputError(
+            f"encoder {plan.codec} cannot write {size} into {plan.container} ({' '.join(str(error).split())}); "
+            "choose another --codec, --scale or --chroma"
+        ) from error
+    kept = {carriage.stream.index for carriage in carriages}
+    left = [label(s) for s in (*passengers.streams, *passengers.others) if s.index not in kept]
+    return carriages, left
+
+
+def _works(plan: OutputPlan, passengers: Passengers, carriage: Carriage) -> bool:
+    try:
+        _trial(plan, passengers, [carriage])
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False
+    return True

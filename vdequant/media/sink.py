@@ -1,0 +1,39 @@
+"""Opens the sink that a plan asks for, after checking the target."""
+
+from __future__ import annotations
+
+from vdequant.media.contracts import Finished, Sink, Source
+from vdequant.media.folder import FolderSink
+from vdequant.media.image import ImageSink
+from vdequant.media.passengers import Passengers
+from vdequant.media.pipe import standard_output
+from vdequant.media.plan import OutputPlan
+from vdequant.media.targets import check_target
+from vdequant.media.video_sink import VideoSink
+
+__all__ = ["Finished", "Sink", "open_sink"]
+
+
+def open_sink(plan: OutputPlan, source: Source, *, overwrite: bool) -> Sink:
+    """A sink for ``plan``; for video the whole file is rehearsed in memory first.
+
+    ``source`` gives the streams that travel along and must stay open until the sink has finished.
+
+    Raises:
+        OutputError: the target exists, is the input, or cannot be written.
+        UsageError: the encoder does not know an option.
+    """
+    if plan.kind == "pipe":
+        return VideoSink(plan, _passengers(source), file=standard_output())
+    check_target(plan.path, source.info.path, overwrite=overwrite, folder=plan.kind == "folder")
+    if plan.kind == "folder":
+        return FolderSink(plan)
+    if plan.kind == "image":
+        return ImageSink(plan)
+    return VideoSink(plan, _passengers(source))
+
+
+def _passengers(source: Source) -> Passengers:
+    """What travels along; pictures and folders have nothing."""
+    found = getattr(source, "passengers", None)
+    return found if isinstance(found, Passengers) else Passengers()

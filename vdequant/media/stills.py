@@ -1,0 +1,120 @@
+"""Bytes of picture files to planes and back, 8 and 16 bits, alpha kept; no files are touched here."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from vdequant.errors import InputError
+from vdequant.frames import Layout
+
+Array = NDArray[Any]
+JPEG_QUALITY = 95
+_ORIENTATION = 0x0112  # EXIF tag
+# What PIL is asked for where OpenCV does not read the file; each keeps 8 bits as stored.
+_GRAY_MODES = ("1", "L")
+# EXIF orientation -> (quarter turns counter-clockwise, then mirror left-right)
+_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+
+
+def decode(data: bytes, name: str) -> tuple[tuple[Tensor, ...], Tensor | None, Layout]:
+    """Planes, alpha and layout of a still.
+
+    Raises:
+        InputError: not a picture, damaged, or floating point.
+    """
+    pixels = _read_pixels(data, name)
+    quarter, mirror = _TURNS.get(_orientation(data), (0, False))
+    pixels = np.rot90(pixels, quarter)
+    if mirror:
+        pixels = pixels[:, ::-1]
+    bits = 16 if pixels.dtype == np.uint16 else 8
+    height, width = pixels.shape[:2]
+    planes = [torch.from_numpy(np.array(pixels[:, :, i], order="C")) for i in range(pixels.shape[2])]
+    alpha = planes.pop() if len(planes) in (2, 4) else None
+    model = "gray" if len(planes) == 1 else "rgb"
+    return tuple(planes), alpha, Layout(width, height, "gray" if model == "gray" else "rgb", bits)
+
+
+def _read_pixels(data: bytes, name: str) -> Array:
+    """``(height, width, 1..4)`` in the order gray or R, G, B, then alpha; uint8 or uint16."""
+    if data[:2] == b"BM":
+        return _with_pil(data, name)
+    found: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None:
+        return _with_pil(data, name)
+    if found.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{name} holds {found.dtype} samples; expected 8 or 16 bit integers, convert it to 16-bit PNG")
+    pixels = found[:, :, None] if found.ndim == 2 else found
+    if pixels.shape[2] == 3:
+        return pixels[:, :, ::-1]
+    return pixels[:, :, [2, 1, 0, 3]] if pixels.shape[2] == 4 else pixels
+
+
+def _with_pil(data: bytes, name: str) -> Array:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            transparent = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+            mode = "RGBA" if transparent else ("L" if picture.mode in _GRAY_MODES else "RGB")
+            pixels = np.asarray(picture.convert(mode))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{name} is damaged or not a picture; check what it really is") from error
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def _orientation(data: bytes) -> int:
+    """EXIF orientation of a photograph, 1 (upright) when there is none."""
+    if data[:2] != b"\xff\xd8" and data[:4] not in (b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG"):
+        return 1
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return int(picture.getexif().get(_ORIENTATION, 1))
+    except (OSError, ValueError, SyntaxError):
+        return 1
+
+
+def encode(planes: tuple[Tensor, ...], alpha: Tensor | None, suffix: str) -> bytes:
+    """The file's bytes; ``alpha`` must have the planes' size and depth, and a format that keeps it."""
+    arrays = [plane.cpu().numpy() for plane in planes]
+    if alpha is not None:
+        if len(arrays) == 1:
+            arrays = arrays * 3
+        arrays.append(alpha.cpu().numpy())
+    pixels = arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=-1)
+    if suffix == ".webp":
+        # exact: also what lies under full transparency stays as it is
+        target = io.BytesIO()
+        Image.fromarray(pixels).save(target, "WEBP", lossless=True, exact=True, method=2)
+        return target.getvalue()
+    if pixels.ndim == 3:
+        pixels = np.ascontiguousarray(pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]])
+    options: list[int] = []
+    if suffix in (".jpg", ".jpeg"):
+        # 0x111111: one chroma sample a pixel (4:4:4)
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
+    done, buffer = cv2.imencode(suffix, pixels, options)
+    if not done:
+        raise ValueError(f"expected OpenCV to write {suffix}, it refused {pixels.shape} {pixels.dtype}")
+    return bytes(buffer)
+
+
+def fit_alpha(alpha: Tensor, layout: Layout) -> Tensor:
+    """``alpha`` at the layout's size (repeated by a whole number) and depth (255 becomes 65535)."""
+    height, width = alpha.shape
+    if layout.height % height or layout.width % width:
+        raise ValueError(f"expected alpha of a whole fraction of {layout.width}x{layout.height}, got {width}x{height}")
+    codes = alpha.to(torch.int32)
+    bits = 16 if alpha.dtype == torch.uint16 else 8
+    if bits < layout.bits:
+        codes = codes * 257
+    elif bits > layout.bits:
+        codes = (codes + 128) // 257
+    codes = codes.repeat_interleave(layout.height // height, 0).repeat_interleave(layout.width // width, 1)
+    return codes.to(torch.uint8 if layout.bits == 8 else torch.uint16)

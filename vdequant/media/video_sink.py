@@ -1,0 +1,174 @@
+"""Writes a video file, or a video to standard output, with everything that travels along."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+
+from vdequant.frames import Frame, SidePacket
+from vdequant.media.contracts import Finished
+from vdequant.media.encoding import open_film, rehearse
+from vdequant.media.passengers import Passengers
+from vdequant.media.pixels import pack
+from vdequant.media.plan import OutputPlan
+from vdequant.media.targets import explain, is_full, part_path, publish
+
+_WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
+
+
+class _Counted:
+    """A stream that cannot seek, with the bytes counted on their way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+
+    def write(self, data: bytes) -> int:
+        """Pass ``data`` on."""
+        self._file.write(data)
+        self.count += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        self._file.flush()
+
+
+class VideoSink:
+    """Encodes pictures, carries packets, and renames the complete file at the end.
+
+    Attributes:
+        warnings: one line each; the list of streams left behind is there from the start.
+    """
+
+    def __init__(self, plan: OutputPlan, passengers: Passengers, *, file: BinaryIO | None = None) -> None:
+        """``file``: write to this stream instead of ``plan.path``.
+
+        Raises:
+            OutputError: pictures cannot be written as planned, or the file cannot be created.
+            UsageError: an encoder option is unknown.
+        """
+        self.warnings: list[str] = []
+        self._plan = plan
+        self._frames = self._refused = 0
+        self._open = False
+        carriages, left = rehearse(plan, passengers)
+        if left:
+            self.warnings.append(f"{plan.container} cannot hold {', '.join(left)}; left out (an .mkv keeps most)")
+        self.warnings += [
+            f"{c.stream.type} {c.stream.index} is converted to {c.codec}: {plan.container} cannot hold it as it is"
+            for c in carriages
+            if c.method != "copy"
+        ]
+        self._pipe = _Counted(file) if file is not None else None
+        self._part = None if file is not None else part_path(plan.path)
+        try:
+            self._container = av.open(
+                self._pipe if self._pipe is not None else str(self._part),
+                "w",
+                format=plan.container,
+                container_options=dict(plan.muxer_options),
+            )
+            self._open = True
+            self._film, self._carriers = open_film(self._container, plan, passengers, carriages)
+        except _WRITE_ERRORS as error:
+            self.abort()
+            raise explain(error, plan.path) from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, item: Frame | SidePacket) -> None:
+        """Encode a picture in the plan's layout, or take a packet along.
+
+        Raises:
+            OutputError: encoder or disk failed.
+            ValueError: the picture is not as planned; FFmpeg would silently rescale it.
+        """
+        try:
+            if isinstance(item, SidePacket):
+                self._carry(item)
+            else:
+                self._encode(item)
+        except (av.error.FFmpegError, OSError) as error:
+            raise explain(error, self._plan.path, self._written()) from error
+
+    def _encode(self, frame: Frame) -> None:
+        if frame.layout != self._plan.layout:
+            raise ValueError(f"expected a picture of {self._plan.layout}, got {frame.layout}")
+        picture = pack(frame.planes, self._plan.pix_fmt)
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture.duration = frame.duration
+        self._frames += 1
+        self._container.mux(self._film.encode(picture))
+
+    def _carry(self, item: SidePacket) -> None:
+        carrier = self._carriers.get(item.stream_index)
+        if carrier is None:
+            return
+        for packet in carrier.convert(cast("Packet[Stream]", item.payload)):
+            self._mux_side(packet)
+
+    def _mux_side(self, packet: Packet[Stream]) -> None:
+        """A muxer refuses packets whose time runs backwards; that is no reason to lose the film."""
+        try:
+            self._container.mux(packet)
+        except av.error.FFmpegError as error:
+            if is_full(error) or getattr(error, "errno", 0) not in (errno.EINVAL, errno.EPERM):
+                raise
+            self._refused += 1
+
+    def _written(self) -> int:
+        if self._pipe is not None:
+            return self._pipe.count
+        try:
+            return self._part.stat().st_size if self._part is not None else 0
+        except OSError:
+            return 0
+
+    def finish(self) -> Finished:
+        """Flush the encoders, complete the file and give it its name."""
+        try:
+            self._container.mux(self._film.encode(None))
+            for carrier in self._carriers.values():
+                for packet in carrier.flush():
+                    self._mux_side(packet)
+            self._open = False
+            self._container.close()
+            if self._pipe is not None:
+                self._pipe.flush()
+        except (av.error.FFmpegError, OSError) as error:
+            written = self._written()
+            self.abort()
+            raise explain(error, self._plan.path, written) from error
+        if self._refused:
+            self.warnings.append(f"{self._refused} sound or subtitle packets had falling time stamps and were left out")
+        size = self._pipe.count if self._part is None and self._pipe is not None else 0
+        if self._part is not None:
+            part, self._part = self._part, None
+            size = publish(part, self._plan.path)
+        return Finished(self._plan.path, size, self._frames)
+
+    def abort(self) -> None:
+        """Close and delete what was written so far; harmless after finish()."""
+        if self._open:
+            self._open = False
+            with contextlib.suppress(*_WRITE_ERRORS):
+                self._container.close()
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+            self._part = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()

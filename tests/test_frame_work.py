@@ -88,3 +88,10 @@ def test_split_screen_shows_before_left_and_after_right() -> None:
     assert (picture[..., :5] == 0).all()
     assert (picture[..., 5] == 1).all()
     assert (picture[..., 6:] == 0.5).all()
+
+
+def test_a_frame_that_is_not_made_of_native_pixels_is_restored_in_full() -> None:
+    quantizer = UniformQuantizer.of_bits((3, 3, 3))
+    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), native=(2, 2))
+    done = restore_planes(recipe, planes_of(quantizer), SOURCE, certify=True)
+    assert done.samples == int(done.inside) == 3 * 8 * 12  # type: ignore[arg-type]

@@ -2,8 +2,7 @@
 
 Importing this package loads neither torch nor PyAV; the functions below import what they need when called.
 
-    >>> import vdequant
-    >>> summary = vdequant.restore("game.mkv", "restored.mp4", vdequant.Settings(restorer="cellnet-s"))  # doctest: +SKIP
+    summary = vdequant.restore("game.mkv", "restored.mp4", vdequant.Settings(restorer="cellnet-s"))
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def _downsample_axis(plane: Tensor, shift: int, cosited: bool, dim: int) -> Tens
 def _round_codes(codes: Tensor, top: int, dither: bool) -> Tensor:
     """Round to integer codes 0..top: to nearest, or against a blue-noise threshold that keeps local means.
 
-    A value that is already an integer (to within 1/1000) is kept by both, so flat art of exact colours stays flat.
+    A value that is already an integer (to within 1/1000) is kept by both, so flat art of exact colors stays flat.
     """
     if dither:
         height, width = codes.shape[-2:]

@@ -111,13 +111,15 @@ def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *
         Planes in ``recipe.output``.
     """
     source = to_rgb(planes, layout)
-    y = fold(source, recipe.native)
+    y, (across, down) = fold(source, recipe.native), recipe.native
+    if recipe.native != (1, 1) and not torch.equal(expand(y, across, down, *source.shape[-2:]), source):
+        # The probe saw a few frames; this one is not made of whole native pixels (an overlay, a cut to a menu).
+        y, (across, down) = source, (1, 1)
     restored = restore_native(recipe, y)
     inside, samples = None, 0
     if certify:
         inside = _cells(recipe, y).contains(_as_written(recipe, restored)).sum()
         samples = restored.numel()
-    across, down = recipe.native
     picture = expand(restored, across * recipe.scale, down * recipe.scale, recipe.output.height, recipe.output.width)
     if recipe.compare:
         before = expand(source, recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)

@@ -148,7 +148,7 @@ class SourceInfo:
         sample_aspect: width over height of one pixel; 1 when square or unknown.
         rotation: degrees counter-clockwise that a player should turn the picture (0, 90, 180, 270).
         codec, pixel_format, container: FFmpeg's names, "" where they make no sense.
-        tags: colour primaries and transfer.
+        tags: color primaries and transfer.
         audio, subtitles, others: number of further streams.
         assumed_matrix: True when the file carried no matrix tag and one was assumed.
     """

@@ -166,10 +166,15 @@ def _is_lossy(info: SourceInfo) -> bool:
 
 
 def _choose_restorer(settings: Settings, info: SourceInfo, finding: Finding, engine: Engine) -> str:
-    """Stills and GPUs get the larger network, video on a CPU the faster one, undamaged input nothing."""
+    """Stills and GPUs get the larger network, video on a CPU the faster one.
+
+    Input that lost nothing is passed through: fine color, and art that was drawn from tiles with its palette, where
+    a Voronoi cell would invite changes as large as the distance between two of the artist's colors.
+    """
     if settings.restorer != "auto":
         return settings.restorer
-    if finding.kind == "fine" and settings.quantizer == "auto":
+    drawn_with_palette = finding.kind == "palette" and finding.drawn
+    if settings.quantizer == "auto" and (finding.kind == "fine" or drawn_with_palette):
         return "identity"
     return "cellnet-s" if engine.device.type == "cpu" and info.kind in ("video", "pipe") else "cellnet-m"
 

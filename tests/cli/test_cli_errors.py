@@ -132,7 +132,7 @@ def test_an_output_that_cannot_be_created_is_named(place: str, clip: Path, tmp_p
     (tmp_path / "file").touch()
     ran = run(clip, "-o", tmp_path / place, *FAST)
     assert ran.code == 1
-    assert "out.mp4" in the_line(ran.err)
+    assert str((tmp_path / place).parent) in the_line(ran.err)
     assert left_behind(tmp_path, clip, tmp_path / "file") == []
 
 

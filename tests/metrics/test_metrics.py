@@ -55,7 +55,9 @@ def test_every_metric_refuses_what_is_no_picture(name: str) -> None:
 def test_psnr_agrees_with_scikit_image() -> None:
     skimage = pytest.importorskip("skimage.metrics")
     x, reference = pair()
-    expected = [skimage.peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=1) for a, b in zip(x, reference)]
+    expected = [
+        skimage.peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=1) for a, b in zip(x, reference, strict=True)
+    ]
     assert psnr(x, reference).tolist() == pytest.approx(expected, abs=1e-4)
 
 
@@ -72,7 +74,7 @@ def test_ssim_agrees_with_scikit_image() -> None:
             a.double().numpy(), b.double().numpy(), data_range=1, channel_axis=0,
             gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
         )
-        for a, b in zip(x, reference)
+        for a, b in zip(x, reference, strict=True)
     ]  # fmt: skip
     assert ssim(x, reference).tolist() == pytest.approx(expected, abs=1e-5)
     assert ssim(x, x).tolist() == pytest.approx([1, 1], abs=1e-6)

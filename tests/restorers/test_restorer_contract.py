@@ -79,7 +79,7 @@ def test_result_has_shape_type_and_range_of_a_picture(restorer: Restorer, kind: 
     assert x.data_ptr() != y.data_ptr()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "dithered" not in kind])  # those bind local means only
 def test_projected_result_carries_the_certificate(restorer: Restorer, kind: str) -> None:
     y, cells = stored(kind, fitting(restorer, 24), fitting(restorer, 24))
     assert cells.contains(toward_cells(restorer.restore(y, cells), cells, fidelity=1.0)).all()

@@ -9,11 +9,12 @@ from dataclasses import fields
 
 import vdequant
 from vdequant.cli import COMMANDS
-from vdequant.cli.console import STOPPED, Console, cause
-from vdequant.cli.naming import batch_outputs, is_folder_name, suggested_output
+from vdequant.cli.batch import restore_all
+from vdequant.cli.console import STOPPED, Console
+from vdequant.cli.naming import is_folder_name, suggested_output
 from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale
-from vdequant.cli.progress import Progress, summary_lines, table_lines
-from vdequant.errors import OutputError, UsageError
+from vdequant.cli.progress import Progress, summary_lines
+from vdequant.errors import UsageError
 from vdequant.settings import CHROMAS, Settings
 
 
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     given = vars(args)
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
     if len(inputs) > 1:
-        return _restore_all(inputs, args.output, settings, console)
+        return restore_all(inputs, args.output, settings, console)
     return _restore_one(inputs[0], args.output, settings, console)
 
 
@@ -117,44 +118,3 @@ def _stopped(target: str, *, existed: bool) -> str:
         return "stopped; what standard output received is incomplete"
     kept = f"what was at {target} before is untouched" if existed else f"nothing was kept at {target}"
     return f"stopped; {kept}; run the same command again to start over"
-
-
-def _restore_all(inputs: list[str], folder: str, settings: Settings, console: Console) -> int:
-    """Restore each input into ``folder``, going on after one that fails; 1 if any did."""
-    created = not os.path.isdir(folder)
-    outputs = batch_outputs(inputs, folder)
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"expected to create the folder {folder}, got {error.strerror}; choose another -o") from error
-    rows: list[dict[str, object]] = []
-    try:
-        for source, target in zip(inputs, outputs, strict=True):
-            console.note(f"{source} -> {target}")
-            rows.append(_row(source, target, settings, console))
-    except KeyboardInterrupt:
-        done = sum("error" not in row for row in rows)
-        rest = inputs[len(rows)]
-        console.error(f"stopped; {done} of {len(inputs)} are finished in {folder}, nothing was kept of {rest}")
-        return STOPPED
-    finally:
-        if created and not os.listdir(folder):
-            os.rmdir(folder)
-    failed = sum("error" in row for row in rows)
-    for line in table_lines(rows):
-        console.note(line)
-    if console.as_json:
-        console.answer({"files": rows, "failed": failed})
-    return 1 if failed else 0
-
-
-def _row(source: str, target: str, settings: Settings, console: Console) -> dict[str, object]:
-    """The summary of one input of several, or its error. A wrong command line is wrong for all and ends the run."""
-    try:
-        with Progress(console) as progress:
-            return vdequant.restore(source, target, settings, observer=progress).as_dict()
-    except (UsageError, BrokenPipeError):
-        raise
-    except Exception as error:
-        console.skipped(source, error)
-        return {"input": source, "output": target, "error": cause(error)}

@@ -97,8 +97,8 @@ CODECS: dict[str, Codec] = {
         crf=(0, 63, 18),
         preset_option="cpu-used",
         presets=tuple(str(i) for i in range(9)),
-        preset="5",
-        options={"deadline": "good", "row-mt": "1", "b": "0"},
+        preset="6",
+        options={"deadline": "realtime", "row-mt": "1", "b": "0"},
         min_size=2,
     ),
     # slicecrc: without it a flipped bit goes unnoticed; g=1: every picture stands alone.

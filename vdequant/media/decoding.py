@@ -58,7 +58,10 @@ class Decoder:
                 if packet.dts is None:
                     packet.dts = packet.pts
                 yield packet
+        before = self.damaged
         yield from self._decode(None)
+        if self.damaged > before:
+            self._missing = len(self._sent)  # a failing flush takes the pictures still in the decoder with it
         while self._missing and self._sent:
             self._missing -= 1
             yield Lost(heapq.heappop(self._sent))

@@ -17,13 +17,25 @@ from av.video.stream import VideoStream
 
 from vdequant.errors import OutputError, UsageError
 from vdequant.frames import Layout, Matrix
+from vdequant.media.matroska import PADDING
 from vdequant.media.passengers import Passengers
-from vdequant.media.passthrough import Carriage, Carrier, build, choose, label
+from vdequant.media.passthrough import Carriage, Carrier, build, label, ways
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
 
+_REFUSALS = (av.error.FFmpegError, OSError, ValueError)
 LIMITED, FULL = 1, 2  # FFmpeg's AVCOL_RANGE
 MAX_ENCODER_RATE = 240  # SVT-AV1 refuses more; the true times are in the stamps
+
+
+def patches_aspect(plan: OutputPlan) -> bool:
+    """Whether the pixel aspect must be written into the finished file: see ``matroska``."""
+    return plan.container in ("matroska", "webm") and plan.sample_aspect != 1
+
+
+def muxer_options(plan: OutputPlan) -> dict[str, str]:
+    """The plan's options; a file that is patched afterwards has no checksums over what changes."""
+    return dict(plan.muxer_options) | ({"write_crc32": "0"} if patches_aspect(plan) else {})
 
 
 def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, str]) -> VideoStream:
@@ -42,6 +54,8 @@ def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, s
     if plan.rotation:
         film.set_display_rotation(plan.rotation)
     film.metadata.update(metadata)
+    if patches_aspect(plan):
+        film.metadata["title"] = metadata.get("title", "") + PADDING
     return film
 
 
@@ -82,7 +96,7 @@ def _black(layout: Layout) -> tuple[torch.Tensor, ...]:
 
 def _trial(plan: OutputPlan, passengers: Passengers, carriages: list[Carriage]) -> None:
     """One picture through the real encoder into the real container, in memory."""
-    with av.open(io.BytesIO(), "w", format=plan.container, container_options=dict(plan.muxer_options)) as container:
+    with av.open(io.BytesIO(), "w", format=plan.container, container_options=muxer_options(plan)) as container:
         film, _ = open_film(container, plan, passengers, carriages)
         picture = pack(_black(plan.layout), plan.pix_fmt)
         picture.pts, picture.time_base = 0, plan.time_base
@@ -100,15 +114,16 @@ def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], 
         OutputError: the pictures themselves cannot be written so.
         UsageError: an encoder option is unknown.
     """
-    chosen = [(stream, choose(stream, plan.container)) for stream in passengers.streams]
-    carriages = [carriage for _, carriage in chosen if carriage is not None]
+    options = [ways(stream, plan.container) for stream in passengers.streams]
+    carriages = [found[0] for found in options if found]
     try:
         try:
             _trial(plan, passengers, carriages)
-        except (av.error.FFmpegError, OSError, ValueError):
-            carriages = [carriage for carriage in carriages if _works(plan, passengers, carriage)]
+        except _REFUSALS:
+            working = [next((way for way in found if _works(plan, passengers, way)), None) for found in options]
+            carriages = [way for way in working if way is not None]
             _trial(plan, passengers, carriages)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except _REFUSALS as error:
         size = f"{plan.layout.width}x{plan.layout.height} {plan.pix_fmt}"
         raise OutputError(
             f"encoder {plan.codec} cannot write {size} into {plan.container} ({' '.join(str(error).split())}); "
@@ -122,6 +137,6 @@ def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], 
 def _works(plan: OutputPlan, passengers: Passengers, carriage: Carriage) -> bool:
     try:
         _trial(plan, passengers, [carriage])
-    except (av.error.FFmpegError, OSError, ValueError):
+    except _REFUSALS:
         return False
     return True

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Literal, cast
 
 import av
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
@@ -38,7 +39,7 @@ _OPUS_RATE = 48000
 _EMPTY_TEXT = b"\0\0"  # MP4 writes these between two subtitles; its muxer makes its own
 
 # What decoders of text subtitles assume; an encoder wants it before the first line.
-_ASS_HEADER = (
+ASS_HEADER = (
     b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\n"
     b"Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, "
     b"Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, "
@@ -80,17 +81,23 @@ def _can_copy(stream: Stream, muxer: str) -> bool:
     return True
 
 
-def choose(stream: Stream, muxer: str) -> Carriage | None:
-    """How ``stream`` can travel in ``muxer``'s container; None when it cannot."""
-    if _can_copy(stream, muxer):
-        return Carriage(stream, "copy")
+def ways(stream: Stream, muxer: str) -> list[Carriage]:
+    """How ``stream`` may travel in ``muxer``'s container, best first; empty when it cannot."""
+    found = [Carriage(stream, "copy")] if _can_copy(stream, muxer) else []
     name = codec_name(stream)
     if stream.type == "audio" and muxer in _SOUND_CODECS:
         lossless = name in _LOSSLESS_SOUND or name.startswith("pcm")
-        return Carriage(stream, "sound", _SOUND_CODECS[muxer][0 if lossless else 1])
+        found.append(Carriage(stream, "sound", _SOUND_CODECS[muxer][0 if lossless else 1]))
     if stream.type == "subtitle" and muxer in _TEXT_CODECS and name in _TEXT_FORMATS:
-        return Carriage(stream, "text", _TEXT_CODECS[muxer])
-    return None
+        found.append(Carriage(stream, "text", _TEXT_CODECS[muxer]))
+    return found
+
+
+def _named_layout(stream: Stream) -> AudioLayout:
+    """Left and right by name: AVI only counts channels, and MP4 refuses to guess which ones they are."""
+    layout = cast(AudioStream, stream).codec_context.layout
+    known = {1: "mono", 2: "stereo"}
+    return AudioLayout(known[layout.nb_channels]) if layout.nb_channels in known else layout
 
 
 class _Copier:
@@ -99,6 +106,8 @@ class _Copier:
     def __init__(self, container: OutputContainer, stream: Stream) -> None:
         self._drop_empty = codec_name(stream) == "mov_text"
         self.target: Stream = container.add_stream_from_template(stream)
+        if isinstance(self.target, AudioStream):
+            self.target.codec_context.layout = _named_layout(stream)
 
     def convert(self, packet: Packet[Stream]) -> list[Packet[Stream]]:
         if self._drop_empty and packet.size == 2 and bytes(packet) == _EMPTY_TEXT:
@@ -118,7 +127,7 @@ class _SoundConverter:
         rate = _OPUS_RATE if codec == "libopus" else context.sample_rate
         target = container.add_stream(codec, rate=rate)
         audio = cast(AudioStream, target)
-        audio.codec_context.layout = context.layout
+        audio.codec_context.layout = _named_layout(stream)
         if codec in ("flac", "alac") and context.format.bits > 16:
             audio.codec_context.format = "s32" if codec == "flac" else "s32p"
         self._source, self.target = stream, audio
@@ -145,7 +154,7 @@ class _TextConverter:
 
     def __init__(self, container: OutputContainer, stream: SubtitleStream, codec: str) -> None:
         target = cast(SubtitleStream, container.add_stream(codec))
-        target.codec_context.subtitle_header = stream.codec_context.subtitle_header or _ASS_HEADER
+        target.codec_context.subtitle_header = stream.codec_context.subtitle_header or ASS_HEADER
         self._source, self.target = stream, target
 
     def convert(self, packet: Packet[Stream]) -> list[Packet[Stream]]:

@@ -196,6 +196,8 @@ def _plan_video(
         )
     if bits == 8 and name == "h264" and chroma == "444":
         notes.append("H.264 4:4:4 does not play in browsers and on most devices")
+    if container.format == "nut" and (info.sample_aspect != 1 or info.rotation):
+        notes.append("NUT stores neither pixel aspect nor rotation")
     layout, tags = _video_layout(chroma, bits, (width, height), scale, info)
     return OutputPlan(
         kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import av
-import torch
+import torch.utils.dlpack
 from torch import Tensor
 
 from vdequant.color import from_rgb, to_rgb
@@ -35,7 +35,7 @@ def h264_roundtrip(picture: Tensor, crf: float, chroma: tuple[int, int]) -> Tens
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     stream_bytes.seek(0)
-    with av.open(stream_bytes) as container:
-        decoded = next(container.decode(video=0))
-        planes = tuple(torch.from_dlpack(plane).clone() for plane in decoded.planes)
+    with av.open(stream_bytes, "r") as decoder:
+        decoded = next(decoder.decode(video=0))
+        planes = tuple(torch.utils.dlpack.from_dlpack(plane).clone() for plane in decoded.planes)
     return to_rgb(planes, layout)

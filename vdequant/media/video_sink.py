@@ -13,7 +13,8 @@ from av.stream import Stream
 
 from vdequant.frames import Frame, SidePacket
 from vdequant.media.contracts import Finished
-from vdequant.media.encoding import open_film, rehearse
+from vdequant.media.encoding import muxer_options, open_film, patches_aspect, rehearse
+from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.passengers import Passengers
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
@@ -57,6 +58,7 @@ class VideoSink:
         self.warnings: list[str] = []
         self._plan = plan
         self._frames = self._refused = 0
+        self._durations: dict[int, int] = {}  # of the pictures inside the encoder, by their stamps
         self._open = False
         carriages, left = rehearse(plan, passengers)
         if left:
@@ -73,7 +75,7 @@ class VideoSink:
                 self._pipe if self._pipe is not None else str(self._part),
                 "w",
                 format=plan.container,
-                container_options=dict(plan.muxer_options),
+                container_options=muxer_options(plan),
             )
             self._open = True
             self._film, self._carriers = open_film(self._container, plan, passengers, carriages)
@@ -106,7 +108,17 @@ class VideoSink:
         picture.pts, picture.time_base = frame.pts, frame.time_base
         picture.duration = frame.duration
         self._frames += 1
-        self._container.mux(self._film.encode(picture))
+        if frame.duration:
+            self._durations[frame.pts] = frame.duration
+        self._mux_film(self._film.encode(picture))
+
+    def _mux_film(self, packets: list[Packet[Stream]]) -> None:
+        """SVT-AV1 forgets how long a picture lasts; without it the last one would end early."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts or 0, 0)
+            if duration and self._film.codec_context.time_base == self._plan.time_base:
+                packet.duration = duration
+            self._container.mux(packet)
 
     def _carry(self, item: SidePacket) -> None:
         carrier = self._carriers.get(item.stream_index)
@@ -135,7 +147,7 @@ class VideoSink:
     def finish(self) -> Finished:
         """Flush the encoders, complete the file and give it its name."""
         try:
-            self._container.mux(self._film.encode(None))
+            self._mux_film(self._film.encode(None))
             for carrier in self._carriers.values():
                 for packet in carrier.flush():
                     self._mux_side(packet)
@@ -143,6 +155,7 @@ class VideoSink:
             self._container.close()
             if self._pipe is not None:
                 self._pipe.flush()
+            self._write_aspect()
         except (av.error.FFmpegError, OSError) as error:
             written = self._written()
             self.abort()
@@ -154,6 +167,13 @@ class VideoSink:
             part, self._part = self._part, None
             size = publish(part, self._plan.path)
         return Finished(self._plan.path, size, self._frames)
+
+    def _write_aspect(self) -> None:
+        plan = self._plan
+        if self._part is None or not patches_aspect(plan):
+            return
+        if not set_pixel_aspect(self._part, (plan.layout.width, plan.layout.height), plan.sample_aspect):
+            self.warnings.append(f"the pixel aspect {plan.sample_aspect} could not be written; use an .mp4 name")
 
     def abort(self) -> None:
         """Close and delete what was written so far; harmless after finish()."""

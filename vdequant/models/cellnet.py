@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 FEATURES = 15
 FACTS = 3
@@ -82,7 +83,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Same shape out as in."""
         hidden: Tensor = self.first(torch.relu(x))
-        return x + self.second(hidden.relu_())
+        answer: Tensor = x + self.second(hidden.relu_())
+        return answer
 
 
 class Cellnet(nn.Module):
@@ -103,8 +105,14 @@ class Cellnet(nn.Module):
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def residual(self, features: Tensor, facts: Tensor) -> Tensor:
-        """The answer before tanh: ``(N, 3, H, W)`` from ``(N, 15, H, W)`` and ``(N, 3)``."""
-        hidden: Tensor = self.head(features) + self.facts(facts)[:, :, None, None]
+        """The answer before tanh: ``(N, 3, H, W)`` from ``(N, 15, H, W)`` and ``(N, 3)`` or, shared, ``(1, 3)``."""
+        offset: Tensor = self.facts(facts)
+        if len(facts) == 1:
+            # One bias for all pictures belongs into the convolution: a pass over the feature planes less.
+            bias = offset[0] if self.head.bias is None else self.head.bias + offset[0]
+            hidden = functional.conv2d(features, self.head.weight, bias, padding=1)
+        else:
+            hidden = self.head(features) + offset[:, :, None, None]
         for block in self.blocks:
             hidden = block(hidden)
         answer: Tensor = self.tail(torch.relu(hidden))
@@ -116,13 +124,14 @@ class Cellnet(nn.Module):
         Args:
             stored, low, high: ``(N, 3, H, W)`` float32.
             spread: ``(N,)`` factor on the reach (see Cells.spread).
-            facts: ``(N, 3)`` in {0, 1}: dithered, lossy, palette.
+            facts: ``(N, 3)`` in {0, 1}, or ``(1, 3)`` for all pictures alike: dithered, lossy, palette.
 
         Returns:
             ``(N, 3, H, W)`` float32, within ``spread`` times the reach of each cell; not clamped to [0, 1].
         """
         dtype = self.head.weight.dtype
-        features = cell_features(stored, low, high).to(dtype, memory_format=torch.channels_last)
+        # Narrow first: reordering half the bytes is nearly twice as fast.
+        features = cell_features(stored, low, high).to(dtype).to(memory_format=torch.channels_last)
         share = torch.tanh(self.residual(features, facts.to(dtype)).float())
         half = (high - low) * (0.5 * spread[:, None, None, None])
         return (low + high).mul_(0.5).addcmul_(half, share)

@@ -25,6 +25,7 @@ from vdequant.quantizers.dithering import is_dithered
 from vdequant.quantizers.grid import native_scale, to_native
 from vdequant.quantizers.lattices import Lattice, find_lattice
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.tiling import drawn_from_tiles
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 
@@ -49,6 +50,7 @@ class Finding:
         native_scale: whole-number nearest-neighbor enlargement across and down, (1, 1) when none is certain.
         lossless: the samples are exactly what the quantizer made.
         dithered: clearly error-diffused.
+        drawn: made of repeated tiles: the colors are the artist's, and no finer picture lies behind them.
         colors: distinct colors over all pictures.
         levels: of R, G, B: of the lattice, or distinct 8-bit values seen.
         description: a line for the plan.
@@ -59,6 +61,7 @@ class Finding:
     native_scale: tuple[int, int]
     lossless: bool
     dithered: bool
+    drawn: bool
     colors: int
     levels: tuple[int, int, int]
     description: str
@@ -143,6 +146,9 @@ def estimate(pictures: Sequence[Tensor], *, lossy_codec: bool, stored_bits: int)
     if not lossless:
         scale = (1, 1)
     dithered = kind in ("lattice", "palette") and is_dithered(native)
+    drawn = kind in ("lattice", "palette") and not dithered and drawn_from_tiles(native)
+    if drawn:
+        description += ", drawn from tiles"
     if dithered:
         description += ", dithered"
     if scale != (1, 1):
@@ -150,4 +156,4 @@ def estimate(pictures: Sequence[Tensor], *, lossy_codec: bool, stored_bits: int)
     levels = (len(census.codes[0]), len(census.codes[1]), len(census.codes[2]))
     if isinstance(quantizer, UniformQuantizer) and kind == "lattice":
         levels = (len(quantizer.levels[0]), len(quantizer.levels[1]), len(quantizer.levels[2]))
-    return Finding(quantizer, kind, scale, lossless, dithered, len(census.counts), levels, description)
+    return Finding(quantizer, kind, scale, lossless, dithered, drawn, len(census.counts), levels, description)

@@ -1,4 +1,4 @@
-"""Nearest-colour quantization, and its cells: the Voronoi regions of the palette."""
+"""Nearest-color quantization, and its cells: the Voronoi regions of the palette."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vdequant.checks import check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers.base import MARGIN
 
-CHUNK = 1 << 22  # pixel-colour pairs held at a time: memory stays linear in pixels
+CHUNK = 1 << 22  # pixel-color pairs held at a time: memory stays linear in pixels
 
 
 def nearest_index(colors: Tensor, palette: Tensor) -> Tensor:
-    """Index of the nearest palette colour of each row; ties go to the lower index.
+    """Index of the nearest palette color of each row; ties go to the lower index.
 
     Args:
         colors: ``(P, 3)``.
@@ -27,12 +27,12 @@ def nearest_index(colors: Tensor, palette: Tensor) -> Tensor:
     """
     half_norms = (palette * palette).sum(1) / 2
     rows = max(1, CHUNK // len(palette))
-    parts = [(half_norms - chunk @ palette.T).argmin(1) for chunk in colors.split(rows)]
+    parts = [(half_norms - chunk @ palette.T).argmin(1) for chunk in torch.split(colors, rows)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=colors.device)
 
 
 def axis_reach(palette: Tensor) -> Tensor:
-    """How far each colour's Voronoi cell extends along each axis, down and up, within the unit cube.
+    """How far each color's Voronoi cell extends along each axis, down and up, within the unit cube.
 
     Along the axis direction e from q, the border with p lies at ``|p - q|² / (2 (p - q)·e)``.
 
@@ -62,16 +62,16 @@ def _local_mean(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PaletteCells:
-    """Voronoi cells: convex, each holding its own colour q, so the segment from q to any x leaves it once.
+    """Voronoi cells: convex, each holding its own color q, so the segment from q to any x leaves it once.
 
-    Projection is along that segment: over the other colours p with ``(x - q)·(p - q) > 0``,
+    Projection is along that segment: over the other colors p with ``(x - q)·(p - q) > 0``,
     ``t = min(1, |p - q|² / (2 (x - q)·(p - q)))`` and the result is ``q + t (x - q)``.
     """
 
     stored: Tensor
     low: Tensor
     high: Tensor
-    index: Tensor  # (P,) palette index of each pixel; -1 where the stored colour is not in the palette
+    index: Tensor  # (P,) palette index of each pixel; -1 where the stored color is not in the palette
     palette: Tensor
     spread: float = 1.5
     dithered: bool = False
@@ -107,7 +107,7 @@ class PaletteCells:
         outside = ((moved * moved).sum(1) > safe * safe) & (self.index >= 0)
         scale = torch.where(self.index >= 0, 1.0, 0.0).to(x.dtype)
         places = outside.nonzero().squeeze(1)
-        for part in places.split(max(1, CHUNK // len(self.palette))):
+        for part in torch.split(places, max(1, CHUNK // len(self.palette))):
             scale[part] = self._exit(center[part], moved[part], known[part], gaps, margin)
         return _picture(center + scale[:, None] * moved, x)
 
@@ -122,15 +122,15 @@ class PaletteCells:
 
 
 class PaletteQuantizer:
-    """Every pixel becomes its nearest palette colour (*map*, eq. 7).
+    """Every pixel becomes its nearest palette color (*map*, eq. 7).
 
     Args:
-        palette: ``(K, 3)`` distinct colours in [0, 1], 1 <= K <= 4096.
+        palette: ``(K, 3)`` distinct colors in [0, 1], 1 <= K <= 4096.
     """
 
     def __init__(self, palette: Tensor) -> None:
         if palette.ndim != 2 or palette.shape[1] != 3 or not 1 <= len(palette) <= 4096:
-            raise UsageError(f"expected a palette of shape (K, 3) with 1 to 4096 colours, got {tuple(palette.shape)}")
+            raise UsageError(f"expected a palette of shape (K, 3) with 1 to 4096 colors, got {tuple(palette.shape)}")
         self.palette = torch.unique(palette.to(torch.float32), dim=0)
         self._reach = axis_reach(self.palette)
         codes = (self.palette * 255).round()
@@ -140,7 +140,7 @@ class PaletteQuantizer:
 
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        return f"a palette of {len(self.palette)} colour{'s' if len(self.palette) != 1 else ''}"
+        return f"a palette of {len(self.palette)} color{'s' if len(self.palette) != 1 else ''}"
 
     def quantize(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
@@ -149,11 +149,11 @@ class PaletteQuantizer:
         return _picture(palette[nearest_index(_pixels(x), palette)], x)
 
     def soft(self, x: Tensor, k: float) -> Tensor:
-        """Softmax over the colours by squared distance times ``k`` (*map*, eq. 8), chunked over pixels."""
+        """Softmax over the colors by squared distance times ``k`` (*map*, eq. 8), chunked over pixels."""
         check_picture(x)
         palette = self.palette.to(x)
         parts = []
-        for chunk in _pixels(x).split(max(1, CHUNK // len(palette))):
+        for chunk in torch.split(_pixels(x), max(1, CHUNK // len(palette))):
             squared = ((chunk[:, None] - palette) ** 2).sum(-1)
             parts.append(torch.softmax(-k * squared, dim=1) @ palette)
         return _picture(torch.cat(parts), x)
@@ -163,7 +163,7 @@ class PaletteQuantizer:
         return x + (self.quantize(x) - x).detach()
 
     def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells:
-        """The Voronoi cell of each pixel; a colour that is not in the palette (to 1/4 code) is held where it is."""
+        """The Voronoi cell of each pixel; a color that is not in the palette (to 1/4 code) is held where it is."""
         check_picture(y, "y")
         palette = self.palette.to(y)
         index = self._stored_index(y)

@@ -33,7 +33,7 @@ class _CellnetRestorer:
         spread = torch.full((count,), cells.spread, device=y.device)
         palette = cells.spread > 1.0
         facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(palette)]], device=y.device)
-        proposal: Tensor = self.net(y, cells.low, cells.high, spread, facts.expand(count, -1))
+        proposal: Tensor = self.net(y, cells.low, cells.high, spread, facts)
         return proposal.clamp_(0, 1)
 
 

@@ -99,7 +99,7 @@ class CudaWorkers:
         self._free: queue.Queue[_Slot] = queue.Queue()
         for _ in range(SLOTS):
             self._free.put(_Slot())
-        self._streams = [torch.cuda.Stream(device) for _ in range(3)]
+        self._streams = [torch.cuda.Stream(device) for _ in range(3)]  # type: ignore[no-untyped-call]
         self._busy, self._batches, self._closing = 0.0, 0, threading.Event()
         self._threads = [threading.Thread(target=t, daemon=True) for t in (self._compute, self._finish)]
         for thread in self._threads:
@@ -205,7 +205,7 @@ class CudaWorkers:
                 pinned.copy_(plane, non_blocking=True)
                 host.append(pinned)
             job.host = tuple(host)
-            job.ready = torch.cuda.Event()
+            job.ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
             job.ready.record(download)
 
     def _finish(self) -> None:

@@ -19,18 +19,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+import torch
+
 from vdequant.frames import Frame, SidePacket
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 
-class Workers(Protocol[R_co]):
+class Workers(Protocol[R]):
     """Something that turns frames into results in the background."""
 
     capacity: int  # frames that should be in flight to keep it busy
 
-    def submit(self, frame: Frame) -> Future[R_co]:
+    def submit(self, frame: Frame) -> Future[R]:
         """Start work on a frame."""
         ...
 
@@ -88,7 +89,7 @@ def content_key(frame: Frame) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     planes = frame.planes if frame.alpha is None else (*frame.planes, frame.alpha)
     for plane in planes:
-        digest.update(memoryview(plane.contiguous().numpy()).cast("B"))
+        digest.update(plane.contiguous().view(torch.uint8).numpy().data)
     return digest.digest()
 
 

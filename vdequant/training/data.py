@@ -37,7 +37,7 @@ class Bank:
         tiles: list of ``(256, 256, 3)`` uint8.
         palettes: (tile number, record) pairs.
         lossy: (tile number, decoded tile) pairs.
-        flat: records of game screens cut to few colours, which stand for art that was drawn with a palette.
+        flat: records of game screens cut to few colors, which stand for art that was drawn with a palette.
         held: tile numbers kept out of training for validation; all tiles of one source picture stand on one side.
     """
 

@@ -30,7 +30,7 @@ class PaletteRecord:
 
 
 def random_palette(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
-    """A palette of 4..256 colours by median cut, k-means or octree over the tile and perhaps other pictures."""
+    """A palette of 4..256 colors by median cut, k-means or octree over the tile and perhaps other pictures."""
     colors = round(2 ** rng.uniform(2, 8))
     # Every other row and column of the partners weighs enough and keeps this fast.
     thin = [other[::2, ::2].reshape(-1, tile.shape[1], 3) for other in others]
@@ -43,7 +43,7 @@ def random_palette(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Ge
 
 
 def used_palette(image: Image.Image, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The colours that occur, without doubles, and the index map into them."""
+    """The colors that occur, without doubles, and the index map into them."""
     table = np.asarray(image.getpalette(), dtype=np.uint8).reshape(-1, 3)
     used = np.flatnonzero(np.bincount(index.ravel(), minlength=len(table)))
     colors, inverse = np.unique(table[used], axis=0, return_inverse=True)
@@ -95,8 +95,9 @@ def lossy_tile(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     stored = quantizer.quantize(picture)[0]
     if rng.random() < 0.7:
         chroma = (1, 1) if rng.random() < 0.75 else (0, 0)
-        decoded = h264_roundtrip(stored, float(rng.uniform(10, 27)), chroma)
-        return (decoded * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        passed = h264_roundtrip(stored, float(rng.uniform(10, 27)), chroma)
+        return (passed * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     bgr = (stored * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()[..., ::-1]
     written = cv2.imencode(".jpg", np.ascontiguousarray(bgr), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))])[1]
-    return np.ascontiguousarray(cv2.imdecode(written, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR))
+    return np.ascontiguousarray(decoded[..., ::-1])

@@ -38,7 +38,7 @@ and up) and answers inside it. {parameters:,} parameters, {macs:,} multiply-accu
   (mixed free licences); game screens composed from Kenney sprites (CC0), Unknown Horizons (CC BY-SA 3.0),
   The Secret Chronicles of Dr. M. (GPL-3) and Naev.
 - **Degradations**: 2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
-  replicate, shift, floor and center expansions; palettes of 4..256 colours by median cut, k-means and octree, plain,
+  replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means and octree, plain,
   Floyd-Steinberg and Bayer 4x4; x264 and JPEG after a 3- to 6-bit quantizer; game screens cut to a palette as their
   own truth, so that flat art is left alone.
 - **Training**: {steps:,} steps of {batch} crops of {side}x{side}, {minutes:.0f} minutes on one CPU core (bf16

@@ -58,7 +58,7 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings, self.folder, self.device = settings, folder, device
         self.net = Cellnet(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.net)
+        self.average: Cellnet = copy.deepcopy(self.net)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=settings.rate, weight_decay=1e-4)
         self.steps, self.seconds = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,175 @@
+"""Stills: what is read is what was stored, what is written is what was given."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import make
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdequant.errors import InputError, OutputError
+from vdequant.frames import Frame, Layout
+from vdequant.media.folder import natural
+from vdequant.media.image import ImageSource
+from vdequant.media.plan import plan_output
+from vdequant.media.sink import open_sink
+from vdequant.media.source import open_source
+from vdequant.media.stills import decode, encode, fit_alpha
+from vdequant.settings import Settings
+
+
+def _only(path: Path) -> Frame:
+    with open_source(str(path), Settings()) as source:
+        (frame,) = list(source)
+    assert isinstance(frame, Frame)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bits"), [(".png", 8), (".png", 16), (".tif", 8), (".tiff", 16), (".bmp", 8), (".ppm", 8), (".pgm", 8)]
+)
+def test_lossless_stills_are_read_sample_for_sample(suffix: str, bits: int, tmp_path: Path) -> None:
+    pixels = make.picture(tmp_path / f"a{suffix}", bits)
+    frame = _only(tmp_path / f"a{suffix}")
+    assert frame.layout.bits == bits
+    if suffix == ".pgm":
+        assert frame.layout.model == "gray"
+    else:
+        assert np.array_equal(torch.stack(frame.planes, -1).numpy(), pixels)
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [(".png", 8), (".png", 16), (".tif", 16), (".webp", 8)])
+def test_alpha_survives_reading_and_writing(suffix: str, bits: int, tmp_path: Path) -> None:
+    source = tmp_path / f"in{suffix}"
+    if suffix == ".webp":
+        pixels = make.picture(tmp_path / "helper.png", 8, alpha=True)
+        Image.fromarray(pixels).save(source, lossless=True, exact=True)
+    else:
+        pixels = make.picture(source, bits, alpha=True)
+    target = tmp_path / f"out{suffix}"
+    with open_source(str(source), Settings()) as opened:
+        plan = plan_output(str(target), opened.info, Settings())
+        with open_sink(plan, opened, overwrite=False) as sink:
+            for frame in opened:
+                assert isinstance(frame, Frame)
+                sink.write(frame)
+            sink.finish()
+    back = _only(target)
+    assert back.alpha is not None
+    assert np.array_equal(torch.stack([*back.planes, back.alpha], -1).numpy(), pixels)
+
+
+def test_palette_and_gray_pngs_are_expanded_exactly(tmp_path: Path) -> None:
+    Image.fromarray(make.rgb8()).quantize(16).save(tmp_path / "p.png")
+    expected = np.asarray(Image.open(tmp_path / "p.png").convert("RGB"))
+    assert np.array_equal(torch.stack(_only(tmp_path / "p.png").planes, -1).numpy(), expected)
+    gray = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
+    cv2.imwrite(str(tmp_path / "g.png"), gray)
+    frame = _only(tmp_path / "g.png")
+    assert (frame.layout.model, frame.layout.bits) == ("gray", 16)
+    assert np.array_equal(frame.planes[0].numpy(), gray)
+
+
+def test_sixteen_bit_bmp_words_are_expanded(tmp_path: Path) -> None:
+    Image.fromarray(make.rgb8()).save(tmp_path / "a.bmp")
+    assert np.array_equal(torch.stack(_only(tmp_path / "a.bmp").planes, -1).numpy(), make.rgb8())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_are_turned_upright(orientation: int) -> None:
+    from PIL import ImageOps
+
+    picture = Image.fromarray(make.rgb8())
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    data = io.BytesIO()
+    picture.save(data, "PNG", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data.getvalue()))))
+    planes, _, layout = decode(data.getvalue(), "a.png")
+    assert (layout.height, layout.width) == expected.shape[:2]
+    assert np.array_equal(torch.stack(planes, -1).numpy(), expected)
+
+
+def test_jpeg_is_written_with_full_chroma_and_high_quality(tmp_path: Path) -> None:
+    layout = Layout(24, 16)
+    planes = make.frames(layout, 1)[0].planes
+    (tmp_path / "a.jpg").write_bytes(encode(planes, None, ".jpg"))
+    back = _only(tmp_path / "a.jpg")
+    error = (torch.stack(back.planes).int() - torch.stack(planes).int()).abs().float()
+    assert error.mean() < 2.5
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert all(layer[1:3] == (1, 1) for layer in picture.layer)
+
+
+def test_alpha_is_enlarged_and_deepened_with_the_picture() -> None:
+    alpha = torch.tensor([[0, 255]], dtype=torch.uint8)
+    fitted = fit_alpha(alpha, Layout(4, 2, bits=16))
+    assert fitted.dtype == torch.uint16
+    assert fitted.int().tolist() == [[0, 0, 65535, 65535]] * 2
+    assert fit_alpha(fitted, Layout(4, 2)).int().tolist() == [[0, 0, 255, 255]] * 2
+
+
+def test_transparency_dropped_by_the_format_is_a_warning(tmp_path: Path) -> None:
+    make.picture(tmp_path / "a.png", alpha=True)
+    with open_source(str(tmp_path / "a.png"), Settings()) as source:
+        plan = plan_output(str(tmp_path / "b.jpg"), source.info, Settings())
+        with open_sink(plan, source, overwrite=False) as sink:
+            sink.write(source.sample(1)[0])
+            sink.finish()
+    assert any("transparency" in w for w in sink.warnings)
+
+
+def test_float_pictures_are_refused_by_name(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.tif"), np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(InputError, match="float32"):
+        ImageSource(str(tmp_path / "a.tif"))
+
+
+def test_names_sort_naturally() -> None:
+    names = ["f10.png", "f9.png", "F1.png", "f2b.png", "f2.png"]
+    assert sorted(names, key=natural) == ["F1.png", "f2.png", "f2b.png", "f9.png", "f10.png"]
+
+
+def test_folder_names_the_picture_of_another_size(tmp_path: Path) -> None:
+    make.picture(tmp_path / "a1.png")
+    make.picture(tmp_path / "a2.png", size=(8, 8))
+    with pytest.raises(InputError, match=r"a2.png is 8x8.*24x16"), open_source(str(tmp_path), Settings()) as source:
+        list(source)
+
+
+def test_folder_refuses_two_pictures_of_one_name(tmp_path: Path) -> None:
+    make.picture(tmp_path / "a.png")
+    make.picture(tmp_path / "a.bmp")
+    with pytest.raises(InputError, match="would become one"):
+        open_source(str(tmp_path), Settings())
+
+
+def test_folder_output_keeps_names_and_adds_to_an_existing_folder_only_when_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for i in (9, 10):
+        make.picture(tmp_path / "in" / f"shot{i}.bmp")
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "notes.txt").write_text("mine")
+    with open_source(str(tmp_path / "in"), Settings()) as source:
+        plan = plan_output(str(target), source.info, Settings(bits=8))
+        with pytest.raises(OutputError, match="not empty"):
+            open_sink(plan, source, overwrite=False)
+        with open_sink(plan, source, overwrite=True) as sink:
+            for frame in source:
+                sink.write(frame)
+            sink.finish()
+    assert sorted(p.name for p in target.iterdir()) == ["notes.txt", "shot10.png", "shot9.png"]
+    assert not (tmp_path / "out.part").exists()
+
+
+def test_animated_png_named_png_is_a_video(tmp_path: Path) -> None:
+    make.animation(tmp_path / "a.png", [20, 20, 40])
+    with open_source(str(tmp_path / "a.png"), Settings()) as source:
+        assert source.info.kind == "video"
+        assert len(list(source)) == 3

@@ -1,0 +1,323 @@
+"""Reading video: pixel formats, color tags, time, spans, damage and errors."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import make
+import numpy as np
+import pytest
+import torch
+
+from vdequant.color import to_rgb
+from vdequant.errors import InputError, UsageError
+from vdequant.frames import Frame, Matrix, SidePacket
+from vdequant.media.decoding import Decoder
+from vdequant.media.opening import film_stream, open_container
+from vdequant.media.pixels import storage, unpack
+from vdequant.media.source import open_source
+from vdequant.media.timing import Clock
+from vdequant.media.video_source import VideoSource
+from vdequant.settings import Settings
+
+LOSSLESS = [
+    ("ffv1", "bgr0", ".mkv"),
+    ("ffv1", "gbrp10le", ".mkv"),
+    ("ffv1", "gbrp16le", ".mkv"),
+    ("ffv1", "rgb48le", ".mkv"),
+    ("ffv1", "yuv444p16le", ".mkv"),
+    ("ffv1", "yuv410p", ".mkv"),
+    ("ffv1", "gray16le", ".mkv"),
+    ("rawvideo", "yuv420p", ".avi"),
+    ("rawvideo", "bgr24", ".avi"),
+    ("rawvideo", "rgb555le", ".avi"),
+    ("zmbv", "bgr0", ".avi"),
+    ("png", "rgb48be", ".mov"),
+    ("png", "rgb24", ".mov"),
+    ("utvideo", "gbrp", ".avi"),
+    ("libx264rgb", "bgr0", ".mkv"),
+]
+
+
+def _read(path: Path, **settings: object) -> tuple[VideoSource, list[Frame], list[SidePacket]]:
+    with open_source(str(path), Settings(**settings)) as source:
+        items = list(source)
+    assert isinstance(source, VideoSource)
+    return source, [i for i in items if isinstance(i, Frame)], [i for i in items if isinstance(i, SidePacket)]
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt", "suffix"), LOSSLESS)
+def test_lossless_codecs_give_the_stored_samples(codec: str, pix_fmt: str, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    options = {"qp": "0"} if "x264" in codec else {}
+    make.clip(path, codec=codec, pix_fmt=pix_fmt, count=3, time_base=Fraction(1, 50), options=options, noise=True)
+    source, frames, _ = _read(path)
+    assert len(frames) == 3
+    for i, frame in enumerate(frames):
+        expected, _ = unpack(make.noise_frame(pix_fmt, 16, 24, i))
+        assert all(torch.equal(a, b) for a, b in zip(frame.planes, expected, strict=True))
+    assert source.info.layout.bits == storage(pix_fmt).bits
+
+
+def test_pal8_colors_are_the_palette_entries(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    colors = np.array([[0, 0, 0], [255, 1, 2], [3, 254, 5], [6, 7, 253]], np.uint8)
+    index = np.arange(16 * 24).reshape(16, 24) % 4
+    with av.open(str(path), "w") as out:
+        film = out.add_stream("rawvideo", rate=50)
+        film.width, film.height, film.pix_fmt = 24, 16, "pal8"
+        frame = av.VideoFrame(24, 16, "pal8")
+        words = np.frombuffer(frame.planes[1], np.uint32)
+        words[:] = 0xFF000000
+        words[:4] |= (colors[:, 0].astype(np.uint32) << 16) | (colors[:, 1].astype(np.uint32) << 8) | colors[:, 2]
+        rows = np.frombuffer(frame.planes[0], np.uint8).reshape(16, -1)
+        rows[:, :24] = index
+        frame.pts, frame.time_base = 0, Fraction(1, 50)
+        out.mux(film.encode(frame))
+    source, frames, _ = _read(path)
+    assert source.info.pixel_format == "pal8"
+    assert np.array_equal(torch.stack(frames[0].planes, -1).numpy(), colors[index])
+
+
+def test_untagged_yuv_is_601_when_small_and_said_to_be_assumed(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv420p", count=2)
+    source, _, _ = _read(tmp_path / "a.mkv")
+    assert source.info.layout.matrix is Matrix.SMPTE170M
+    assert not source.info.layout.full_range
+    assert source.info.assumed_matrix
+
+
+def test_tags_of_the_file_win_over_the_convention(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv420p", count=2, tags=(1, 9, 16, 2))
+    source, _, _ = _read(tmp_path / "a.mkv")
+    assert source.info.layout.matrix is Matrix.BT709
+    assert source.info.layout.full_range
+    assert not source.info.assumed_matrix
+    assert (source.info.tags.primaries, source.info.tags.transfer) == (9, 16)
+
+
+def test_matrix_and_range_settings_win_over_the_file(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv420p", count=2, tags=(1, 2, 2, 1))
+    source, _, _ = _read(tmp_path / "a.mkv", matrix="2020", range="pc")
+    assert source.info.layout.matrix is Matrix.BT2020_NCL
+    assert source.info.layout.full_range
+
+
+def test_info_tells_aspect_rotation_streams_and_length(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    make.clip(path, audio="flac", subtitles="srt", attachment=True, rotation=90)
+    source, _, _ = _read(path)
+    info = source.info
+    assert (info.audio, info.subtitles, info.others) == (1, 1, 1)
+    assert info.rotation == 90
+    assert info.seconds == pytest.approx(0.12, abs=0.03)
+
+
+def test_pixel_aspect_is_read(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mp4", codec="libx264", pix_fmt="yuv420p", aspect=Fraction(8, 7))
+    assert _read(tmp_path / "a.mp4")[0].info.sample_aspect == Fraction(8, 7)
+
+
+def test_irregular_stamps_are_kept_bit_for_bit(tmp_path: Path) -> None:
+    stamps = [5, 6, 40, 41, 97, 1000]
+    make.clip(tmp_path / "a.mkv", pts=stamps)
+    _, frames, _ = _read(tmp_path / "a.mkv")
+    assert [f.pts for f in frames] == stamps
+    assert all(f.time_base == Fraction(1, 1000) for f in frames)
+
+
+def test_clock_repairs_missing_and_falling_stamps_by_the_smallest_step() -> None:
+    clock = Clock(20)
+    assert [clock.stamp(p) for p in (10, None, 30, 29, 50)] == [10, 30, 31, 32, 50]
+    assert clock.repaired == 3
+
+
+def test_span_starts_at_zero_and_cuts_sound_alike(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", count=50, audio="pcm_s16le")
+    _, frames, packets = _read(tmp_path / "a.mkv", start=0.5, duration=0.2)
+    assert [f.pts for f in frames] == [i * 20 for i in range(10)]
+    assert torch.allclose(to_rgb(frames[0].planes, frames[0].layout), make.gradient(16, 24, 25), atol=0.01)
+    times = [p.payload.pts * Fraction(p.payload.time_base) for p in packets]
+    assert times
+    assert all(0 <= t < Fraction(2, 10) for t in times)
+
+
+def test_duration_alone_keeps_the_stamps(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", pts=[100, 120, 140, 160])
+    _, frames, _ = _read(tmp_path / "a.mkv", duration=0.05)
+    assert [f.pts for f in frames] == [100, 120, 140]
+
+
+def test_span_works_inside_a_group_of_pictures(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mp4", codec="libx264", pix_fmt="yuv444p", count=40, options={"crf": "1"})
+    _, frames, _ = _read(tmp_path / "a.mp4", start=0.5)
+    assert len(frames) == 15
+    assert (to_rgb(frames[0].planes, frames[0].layout) - make.gradient(16, 24, 25)).abs().mean() < 0.03
+
+
+def test_start_behind_the_end_is_an_input_error(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv")
+    with pytest.raises(InputError, match="ends before --start"):
+        open_source(str(tmp_path / "a.mkv"), Settings(start=9))
+
+
+def test_samples_are_spread_over_the_whole_clip(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv444p", count=40)
+    with open_source(str(tmp_path / "a.mkv"), Settings()) as source:
+        stamps = [frame.pts for frame in source.sample(4)]
+    assert len(stamps) == 4
+    assert stamps[0] < 200 < 600 < stamps[-1]
+    assert stamps == sorted(stamps)
+
+
+def test_damaged_packets_become_repeats_in_their_place(tmp_path: Path) -> None:
+    stamps = make.damaged_clip(tmp_path / "a.mov", 8, bad=[3, 4, 7])
+    source, frames, _ = _read(tmp_path / "a.mov")
+    assert [f.seconds for f in frames] == [pytest.approx(stamp / 1000) for stamp in stamps]
+    assert torch.equal(frames[3].planes[0], frames[2].planes[0])
+    assert [f.corrupt for f in frames] == [False, False, False, True, True, False, False, True]
+    assert any("3 damaged packets" in w for w in source.warnings)
+
+
+def test_a_run_of_damage_gives_up(tmp_path: Path) -> None:
+    make.damaged_clip(tmp_path / "a.mov", 120, bad=range(1, 120))
+    with pytest.raises(InputError, match="badly damaged"), open_source(str(tmp_path / "a.mov"), Settings()) as source:
+        list(source)
+
+
+def test_truncated_mkv_is_restored_as_far_as_it_goes_with_a_warning(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", count=100, size=(48, 64))
+    data = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    source, frames, _ = _read(tmp_path / "cut.mkv")
+    assert 20 < len(frames) < 80
+    assert any("cut off" in w for w in source.warnings)
+
+
+def test_complete_files_raise_no_warning(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", audio="flac")
+    make.clip(tmp_path / "a.mp4", codec="libx264", pix_fmt="yuv420p", audio="aac")
+    assert _read(tmp_path / "a.mkv")[0].warnings == []
+    assert _read(tmp_path / "a.mp4")[0].warnings == []
+
+
+def test_gif_times_are_hundredths_and_transparency_is_reported(tmp_path: Path) -> None:
+    make.animation(tmp_path / "a.gif", [20, 40, 20, 100])
+    source, frames, _ = _read(tmp_path / "a.gif")
+    assert [(f.pts, f.duration) for f in frames] == [(0, 2), (2, 4), (6, 2), (8, 10)]
+    assert source.info.time_base == Fraction(1, 100)
+    assert all(f.alpha is None for f in frames)
+
+
+def test_alpha_of_a_video_is_dropped_with_a_warning(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mov"), "w") as out:
+        film = out.add_stream("png", rate=50)
+        film.width, film.height, film.pix_fmt = 24, 16, "rgba"
+        frame = av.VideoFrame.from_ndarray(np.full((16, 24, 4), 100, np.uint8), "rgba")
+        frame.pts, frame.time_base = 0, Fraction(1, 50)
+        out.mux(film.encode(frame))
+        out.mux(film.encode(None))
+    source, frames, _ = _read(tmp_path / "a.mov")
+    assert frames[0].alpha is None
+    assert any("transparency" in w for w in source.warnings)
+
+
+def test_side_packets_are_those_of_the_file(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", audio="flac", subtitles="srt")
+    _, _, packets = _read(tmp_path / "a.mkv")
+    with av.open(str(tmp_path / "a.mkv")) as reference:
+        expected = [p.stream_index for p in reference.demux() if p.size and p.stream.type != "video"]
+    assert [p.stream_index for p in packets] == expected
+
+
+def test_video_source_can_be_read_once(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv")
+    with open_source(str(tmp_path / "a.mkv"), Settings()) as source:
+        list(source)
+        with pytest.raises(ValueError, match="one pass"):
+            list(source)
+
+
+def test_size_change_is_named(tmp_path: Path) -> None:
+    halves = []
+    for size in ((16, 24), (32, 24)):
+        file = io.BytesIO()
+        make.clip(file, codec="mjpeg", pix_fmt="yuvj444p", size=size, container="mjpeg", count=3)
+        halves.append(file.getvalue())
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(halves))
+    with (
+        pytest.raises(InputError, match="picture size changes from 24x16 to 24x32"),
+        open_source(str(tmp_path / "a.mjpeg"), Settings()) as source,
+    ):
+        list(source)
+
+
+def test_decoder_counts_video_packets(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", count=5, audio="flac")
+    with open_container(str(tmp_path / "a.mkv")) as container:
+        decoder = Decoder(container, film_stream(container, "a"), frozenset())
+        assert len(list(decoder)) == 5
+        assert (decoder.video_packets, decoder.damaged, decoder.corrupt) == (5, 0, 0)
+
+
+def _text(path: Path) -> None:
+    path.write_text("hello\n" * 50)
+
+
+def _cut_mp4(path: Path) -> None:
+    make.clip(path, codec="libx264", pix_fmt="yuv420p")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moov") - 4])
+
+
+def _sound_only(path: Path) -> None:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        out.mux(stream.encode(frame))
+
+
+def _no_pictures(path: Path) -> None:
+    with av.open(str(path), "w") as out:
+        film = out.add_stream("libx264", rate=50)
+        film.width, film.height, film.pix_fmt = 24, 16, "yuv420p"
+        out.start_encoding()
+
+
+REFUSED = [
+    ("a.mp4", _text, "not a video or picture"),
+    ("a.mp4", _cut_mp4, r"no index \(moov\)"),
+    ("a.mkv", lambda path: path.write_bytes(b""), "empty"),
+    ("a.mkv", _sound_only, "no video, only audio"),
+    ("a.mp4", _no_pictures, "holds no video"),
+    ("a.mng", _text, "mame GAME -aviwrite"),
+    ("a.bk2", _text, "playback_movie -L ffv1"),
+    ("a.fm2", _text, "fceux"),
+    ("a.inp", _text, "-playback"),
+    ("a.webp", lambda path: make.animation(path, [20, 20]), "animated WebP"),
+    ("a.png", _text, "damaged or not a picture"),
+    ("a", lambda path: path.mkdir(), "holds no pictures"),
+]
+
+
+@pytest.mark.parametrize(("name", "write", "match"), REFUSED)
+def test_bad_input_is_one_line_with_cause_and_remedy(name: str, write: object, match: str, tmp_path: Path) -> None:
+    write(tmp_path / name)
+    with pytest.raises(InputError, match=match) as caught:
+        open_source(str(tmp_path / name), Settings())
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        open_source(str(tmp_path / "no.mkv"), Settings())
+
+
+def test_folder_span_behind_its_end_is_a_usage_error(tmp_path: Path) -> None:
+    make.picture(tmp_path / "a1.png")
+    with pytest.raises(UsageError, match="before the end"):
+        open_source(str(tmp_path), Settings(start=5))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdequant.quantizers.dithering import dither_score, is_dithered
+
+
+def scene(seed: int, side: int = 64) -> Image.Image:
+    """Shaded discs on a sloping background, with a little grain."""
+    random = np.random.default_rng(seed)
+    down, across = np.mgrid[:side, :side] / side
+    picture = np.stack([0.2 + 0.6 * across, 0.3 + 0.4 * down, 0.7 - 0.4 * across * down], axis=-1)
+    for _ in range(5):
+        row, column, radius = random.uniform([0.1, 0.1, 0.1], [0.9, 0.9, 0.25])
+        distance = np.hypot(down - row, across - column) / radius
+        shade = np.sqrt(np.clip(1 - distance**2, 0, 1))[..., None] * random.uniform(0.3, 1, 3)
+        picture = np.where(distance[..., None] < 1, shade, picture)
+    noisy = picture + random.normal(0, 0.006, picture.shape)
+    return Image.fromarray((noisy.clip(0, 1) * 255).astype(np.uint8))
+
+
+def cut(picture: Image.Image, colors: int, dither: bool) -> torch.Tensor:
+    palette = picture.quantize(colors, dither=Image.Dither.NONE)
+    if dither:
+        palette = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    return torch.from_numpy(np.array(palette.convert("RGB"))).permute(2, 0, 1) / 255
+
+
+@pytest.mark.parametrize("colors", [4, 8, 16, 32])
+def test_error_diffusion_is_recognized(colors: int) -> None:
+    assert is_dithered([cut(scene(seed), colors, dither=True) for seed in range(3)])
+
+
+@pytest.mark.parametrize("colors", [4, 8, 16, 32, 64])
+def test_the_same_pictures_without_it_are_not(colors: int) -> None:
+    assert not is_dithered([cut(scene(seed), colors, dither=False) for seed in range(3)])
+
+
+def two_tones(pattern: torch.Tensor) -> torch.Tensor:
+    return torch.where(pattern, 0.8, 0.2).expand(3, -1, -1)
+
+
+def test_drawn_patterns_are_not_taken_for_error_diffusion() -> None:
+    rows, columns = torch.arange(64)[:, None], torch.arange(64)
+    checker = (rows + columns) % 2 == 0
+    half = checker & (columns > 20) & (rows > 30)
+    lines = (columns % 2 == 0).expand(64, 64)
+    dots = (rows % 2 == 0) & (columns % 2 == 0)
+    for pattern in (checker, half, lines, dots):
+        assert not is_dithered([two_tones(pattern)])
+
+
+def test_flat_and_tiny_and_many_colored_pictures_are_excluded() -> None:
+    assert dither_score(torch.zeros(3, 64, 64)) == -np.inf
+    assert dither_score(torch.rand(3, 8, 8)) == -np.inf
+    assert dither_score(torch.rand(3, 64, 64)) == -np.inf
+    assert not is_dithered([])

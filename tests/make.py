@@ -144,6 +144,7 @@ def clip(
         for i, stamp in enumerate(stamps):
             frame = noise_frame(pix_fmt, *size, i) if noise else video_frame(pix_fmt, *size, i)
             frame.pts, frame.time_base = stamp, time_base
+            frame.duration = max(1, int(20 * MILLISECONDS / time_base))
             out.mux(film.encode(frame))
         out.mux(film.encode(None))
         out.mux(packets)

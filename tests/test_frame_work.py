@@ -83,6 +83,19 @@ def test_doubling_keeps_one_pixel_color_through_4_2_0() -> None:
     assert (back * 255 - torch.stack(planes, dim=1).float()).abs().max() < 1.0
 
 
+def test_sizes_are_padded_to_what_the_restorer_needs_and_cropped_again() -> None:
+    class Picky(Wild):
+        needs = Needs(multiple_of=16, min_size=24)
+
+        def restore(self, y: torch.Tensor, cells: Cells) -> torch.Tensor:
+            assert tuple(y.shape[-2:]) == (32, 32)
+            return y
+
+    quantizer = UniformQuantizer.of_bits((5, 5, 5))
+    done = restore_planes(Recipe(Picky(), quantizer, SOURCE), planes_of(quantizer), SOURCE, certify=True)
+    assert tuple(done.planes[0].shape) == (1, 8, 12)
+
+
 def test_split_screen_shows_before_left_and_after_right() -> None:
     picture = split_screen(torch.zeros(1, 3, 4, 10), torch.full((1, 3, 4, 10), 0.5))
     assert (picture[..., :5] == 0).all()

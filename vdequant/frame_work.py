@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vdequant.color import from_rgb, to_rgb
 from vdequant.frames import Layout
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.restorers.base import Restorer
+from vdequant.restorers.base import Needs, Restorer
 from vdequant.schedule.tiles import apply_tiled
 
 
@@ -82,14 +83,29 @@ def _margin(recipe: Recipe) -> float:
     return MARGIN + 0.5 / ((1 << recipe.output.bits) - 1)
 
 
+def pad_to_needs(x: Tensor, needs: Needs) -> Tensor:
+    """Repeat the last row and column until the size is large enough and a multiple of what the restorer needs."""
+    height, width = (
+        -(-max(size, needs.min_size) // needs.multiple_of) * needs.multiple_of for size in (x.shape[-2], x.shape[-1])
+    )
+    if (height, width) == tuple(x.shape[-2:]):
+        return x
+    return functional.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
+
+
 def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
     """Restore native pictures ``(N, 3, H, W)``, tiled where they are large."""
 
-    def work(part: Tensor) -> Tensor:
-        cells = _cells(recipe, part)
-        return toward_cells(recipe.restorer.restore(part, cells), cells, recipe.fidelity, _margin(recipe))
+    needs = recipe.restorer.needs
 
-    return apply_tiled(work, y, side=recipe.tile, halo=recipe.restorer.needs.halo)
+    def work(part: Tensor) -> Tensor:
+        height, width = part.shape[-2:]
+        padded = pad_to_needs(part, needs)
+        cells = _cells(recipe, padded)
+        restored = toward_cells(recipe.restorer.restore(padded, cells), cells, recipe.fidelity, _margin(recipe))
+        return restored[..., :height, :width]
+
+    return apply_tiled(work, y, side=recipe.tile, halo=needs.halo, align=needs.align)
 
 
 def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:

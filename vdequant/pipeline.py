@@ -97,11 +97,12 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan in two or three short lines."""
         layout = self.source.layout
-        frames = f", {self.source.frames} frames" if self.source.frames else ""
-        rate = f" at {float(self.source.rate):.4f} fps" if self.source.kind != "image" else ""
+        kind = " ".join(word for word in (self.source.codec or self.source.kind, self.source.pixel_format) if word)
+        moving = self.source.kind != "image"
+        frames = f", {self.source.frames} frames" if self.source.frames and moving else ""
+        rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
         lines = [
-            f"found: {layout.width}x{layout.height} {self.source.codec or self.source.kind}"
-            f" {self.source.pixel_format}{frames}{rate}; {self.finding.description}",
+            f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
             f"doing: {self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
             f" on {self.device}",
         ]
@@ -109,7 +110,8 @@ class Plan:
             out = self.output
             size = f"{out.layout.width}x{out.layout.height}"
             notes = "".join(f"; {note}" for note in out.notes)
-            lines.append(f"writing: {out.path} {out.codec or out.container} {out.pix_fmt} {size}{notes}")
+            kind = " ".join(word for word in (out.codec or out.container, out.pix_fmt) if word)
+            lines.append(f"writing: {out.path}, {kind}, {size}{notes}")
         return lines
 
 

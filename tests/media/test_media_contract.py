@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_source_is_a_source_and_knows_its_layout_before_reading(source: Source) 
 def test_source_yields_every_picture_once_with_rising_stamps(source: Source) -> None:
     pictures = [item for item in source if isinstance(item, Frame)]
     assert len(pictures) == (1 if source.info.kind == "image" else COUNT)
-    assert all(a.pts < b.pts for a, b in zip(pictures, pictures[1:], strict=False))
+    assert all(a.pts < b.pts for a, b in itertools.pairwise(pictures))
     assert all(p.layout == source.info.layout for p in pictures)
     assert all(p.time_base == source.info.time_base for p in pictures)
 
@@ -170,9 +171,9 @@ def test_what_a_sink_wrote_reads_back_with_the_same_times(kind: str, memory: Mem
 @pytest.mark.parametrize("kind", [s for s in SINKS if s not in ("memory", "pipe")])
 def test_leaving_a_sink_without_finish_leaves_nothing(kind: str, memory: MemorySource, tmp_path: Path) -> None:
     sink, plan, _ = _opened(kind, tmp_path, memory)
-    with pytest.raises(RuntimeError, match="stop"), sink:
+    with contextlib.suppress(KeyboardInterrupt), sink:
         sink.write(_as_planned(memory.sample(1)[0], plan))
-        raise RuntimeError("stop")
+        raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import torch
 
 from vdequant.color import from_rgb, to_rgb
-from vdequant.errors import OutputError, UsageError
+from vdequant.errors import OutputError
 from vdequant.frames import ColorTags, Frame, Layout
 from vdequant.media.contracts import Finished, Sink
 from vdequant.media.matroska import set_pixel_aspect
@@ -65,6 +64,14 @@ def test_irregular_stamps_survive_in_every_container(tmp_path: Path) -> None:
         assert make.stamps(tmp_path / target) == [Fraction(s, 1000) for s in stamps]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_films_shorter_than_the_reordering_can_be_written(count: int, tmp_path: Path) -> None:
+    make.clip(tmp_path / "in.mkv", count=count, size=(32, 32))
+    for attempt in range(4):
+        _copy(tmp_path / "in.mkv", tmp_path / f"o{attempt}.mp4", codec="hevc")
+        assert make.stamps(tmp_path / f"o{attempt}.mp4") == [Fraction(i, 50) for i in range(count)]
+
+
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_codecs_with_b_frames_do_not_shift_the_film_in_mp4(codec: str, tmp_path: Path) -> None:
     make.clip(tmp_path / "in.mkv", count=12, size=(32, 32))
@@ -95,7 +102,7 @@ def test_pcm_goes_into_mp4_bit_for_bit(tmp_path: Path) -> None:
     assert b"".join(make.sound(tmp_path / "o.mp4")) == b"".join(make.sound(tmp_path / "in.avi"))
 
 
-CONVERTED = [("wavpack", "o.mp4", "flac"), ("flac", "o.webm", "opus"), ("libvorbis", "o.mov", "aac")]
+CONVERTED = [("wavpack", "o.mp4", "flac"), ("flac", "o.webm", "opus"), ("wavpack", "o.mov", "alac")]
 
 
 @pytest.mark.parametrize(("codec", "target", "expected"), CONVERTED)
@@ -216,98 +223,6 @@ def test_odd_sizes_are_written_by_the_default_codec(tmp_path: Path) -> None:
         assert (back.info.layout.width, back.info.layout.height) == (25, 17)
 
 
-def _memory() -> MemorySource:
-    layout = Layout(24, 16)
-    return MemorySource(make.frames(layout, 3), make.info(layout))
-
-
-def test_output_must_not_be_the_input(tmp_path: Path) -> None:
-    make.clip(tmp_path / "in.mkv")
-    os.symlink(tmp_path / "in.mkv", tmp_path / "same.mkv")
-    with open_source(str(tmp_path / "in.mkv"), Settings()) as source:
-        plan = plan_output(str(tmp_path / "same.mkv"), source.info, Settings())
-        with pytest.raises(OutputError, match="is the input itself"):
-            open_sink(plan, source, overwrite=True)
-
-
-def test_missing_folder_is_named_with_a_remedy(tmp_path: Path) -> None:
-    plan = plan_output(str(tmp_path / "no" / "o.mkv"), _memory().info, Settings())
-    with pytest.raises(OutputError, match="mkdir -p"):
-        open_sink(plan, _memory(), overwrite=False)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_unwritable_folder_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    plan = plan_output(str(tmp_path / "o.mkv"), _memory().info, Settings())
-    with pytest.raises(OutputError, match="may not be written"):
-        open_sink(plan, _memory(), overwrite=False)
-
-
-def test_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
-    plan = plan_output(str(tmp_path / "o.mkv"), _memory().info, Settings())
-    (tmp_path / "o.mkv").mkdir()
-    with pytest.raises(OutputError, match="is a folder"):
-        open_sink(plan, _memory(), overwrite=True)
-
-
-def test_unknown_encoder_options_are_found_before_the_work(tmp_path: Path) -> None:
-    import dataclasses
-
-    plan = plan_output(str(tmp_path / "o.mkv"), _memory().info, Settings())
-    wrong = dataclasses.replace(plan, options={**plan.options, "crff": "3"})
-    with pytest.raises(UsageError, match="crff=3"):
-        open_sink(wrong, _memory(), overwrite=False)
-    assert not list(tmp_path.iterdir())
-
-
-def test_refusing_encoder_is_found_before_the_work(tmp_path: Path) -> None:
-    import dataclasses
-
-    plan = plan_output(str(tmp_path / "o.mkv"), _memory().info, Settings())
-    wrong = dataclasses.replace(plan, codec="libx264", pix_fmt="gbrp10le", options={})
-    with pytest.raises(OutputError, match="cannot write"):
-        open_sink(wrong, _memory(), overwrite=False)
-    assert not list(tmp_path.iterdir())
-
-
-FULL_DISK = """
-import resource, sys
-sys.path.insert(0, {tests!r})
-import make
-from vdequant.errors import OutputError
-from vdequant.frames import Layout
-from vdequant.media.memory import MemorySource
-from vdequant.media.plan import plan_output
-from vdequant.media.sink import open_sink
-from vdequant.settings import Settings
-layout = Layout(64, 64, bits=16)
-source = MemorySource([], make.info(layout))
-plan = plan_output({target!r}, source.info, Settings(lossless=True, bits=16))
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-try:
-    with open_sink(plan, source, overwrite=False) as sink:
-        for frame in make.frames(layout, 40):
-            sink.write(frame)
-        sink.finish()
-except OutputError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize("name", ["o.mkv", "o.nut", "frames"])
-def test_full_disk_is_one_line_and_leaves_nothing(name: str, tmp_path: Path) -> None:
-    code = FULL_DISK.format(tests=str(Path(__file__).parents[1]), target=str(tmp_path / name))
-    if name == "frames":
-        code = code.replace("lossless=True, ", "").replace("20000", "200")
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert "disk full" in ran.stdout
-    assert ran.stdout.count("\n") == 1
-    assert ran.stderr == ""
-    assert not list(tmp_path.iterdir())
-
-
 def test_encoders_write_nothing_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     make.clip(tmp_path / "in.mkv", count=3, size=(32, 32))
     capfd.readouterr()
@@ -324,10 +239,15 @@ def test_reader_that_ends_early_is_said(tmp_path: Path) -> None:
     source = MemorySource(make.frames(layout, 40), make.info(layout))
     plan = plan_output("-", source.info, Settings(bits=16))
     file = os.fdopen(write, "wb", buffering=0)
-    with pytest.raises(OutputError, match="reads our output has ended"), VideoSink(plan, Passengers(), file=file) as sink:
-        for frame in source:
-            sink.write(frame)
-        sink.finish()
+
+    def write_all() -> None:
+        with VideoSink(plan, Passengers(), file=file) as sink:
+            for frame in source:
+                sink.write(frame)
+            sink.finish()
+
+    with pytest.raises(OutputError, match="reads our output has ended"):
+        write_all()
     file.close()
 
 
@@ -386,4 +306,4 @@ def test_noise_survives_ffv1_through_source_and_sink(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "in.mkv")) as a, av.open(str(tmp_path / "o.mkv")) as b:
         for first, second in zip(a.decode(video=0), b.decode(video=0), strict=True):
             for p, q in zip(first.planes, second.planes, strict=True):
-                assert np.array_equal(np.frombuffer(p, np.uint16)[: 24], np.frombuffer(q, np.uint16)[: 24])
+                assert np.array_equal(np.frombuffer(p, np.uint16)[:24], np.frombuffer(q, np.uint16)[:24])

@@ -82,3 +82,35 @@ def test_shipped_networks_keep_their_budget(name: str, radius: int, macs: int) -
     spec = read_cellnet(packaged(name)).spec
     assert spec.radius <= radius
     assert spec.macs <= macs
+
+
+def test_context_reaches_as_far_as_declared_and_no_further() -> None:
+    spec = CellnetSpec(channels=2, dilations=(1,), context=2)
+    net, stored = noisy(spec), torch.rand(1, 3, 128, 136)
+    changed = stored.clone()
+    changed[..., 64, 64] = 1 - changed[..., 64, 64]
+    moved = (run(net, stored) - run(net, changed)).abs().amax(1)[0].nonzero()
+    assert 8 < (moved - 64).abs().max() <= spec.radius
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 3), (8, 16), (17, 30)])
+def test_context_takes_any_size(height: int, width: int) -> None:
+    spec = CellnetSpec(channels=2, dilations=(1,), context=2)
+    stored = torch.rand(2, 3, height, width)
+    assert run(noisy(spec), stored).shape == stored.shape
+
+
+def test_tiles_equal_the_whole_picture_for_the_shipped_networks() -> None:
+    from vdequant.frame_work import Recipe, restore_native
+    from vdequant.frames import Layout
+    from vdequant.pipeline import load_restorer
+    from vdequant.quantizers.uniform import UniformQuantizer
+
+    quantizer = UniformQuantizer.of_levels(8)
+    stored = quantizer.quantize(torch.rand(1, 3, 150, 212))
+    for name in ("cellnet-s", "cellnet-m"):
+        restorer = load_restorer(name).to(torch.device("cpu"), torch.float32)
+        results = [
+            restore_native(Recipe(restorer, quantizer, Layout(212, 150), tile=tile), stored) for tile in (1000, 64)
+        ]
+        assert torch.allclose(results[0], results[1], atol=2e-5), name

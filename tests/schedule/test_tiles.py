@@ -40,6 +40,17 @@ def test_too_small_a_halo_is_visible() -> None:
     assert not torch.allclose(apply_tiled(blur, x, side=20, halo=1), blur(x), atol=1e-3)
 
 
+def test_aligned_tiles_start_at_multiples_and_still_cover_everything() -> None:
+    tiles = list(split(70, 101, 32, 5, align=8))
+    assert all(tile.top % 8 == 0 and tile.left % 8 == 0 for tile in tiles)
+    counts = torch.zeros(70, 101)
+    for tile in tiles:
+        top, left, bottom, right = tile.inner
+        counts[top:bottom, left:right] += 1
+        assert max(bottom - top, right - left) <= 32
+    assert (counts == 1).all()
+
+
 def test_small_pictures_stay_whole_and_large_ones_are_tiled_on_cpus() -> None:
     cpu = torch.device("cpu")
     assert automatic_side(240, 320, cpu) == 320

@@ -58,10 +58,11 @@ class Decoder:
                 if packet.dts is None:
                     packet.dts = packet.pts
                 yield packet
-        before = self.damaged
         yield from self._decode(None)
-        if self.damaged > before:
-            self._missing = len(self._sent)  # a failing flush takes the pictures still in the decoder with it
+        if self.damaged:
+            # Threaded decoders swallow errors of their last packets; what did not come back is lost.
+            self.damaged += max(0, len(self._sent) - self._missing)
+            self._missing = len(self._sent)
         while self._missing and self._sent:
             self._missing -= 1
             yield Lost(heapq.heappop(self._sent))

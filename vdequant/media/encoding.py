@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from fractions import Fraction
 from typing import cast
 
 # SVT-AV1 writes its settings to stderr when it opens, unless told to print errors only (1) or nothing (0).
@@ -13,6 +14,8 @@ import av
 import torch
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vdequant.errors import OutputError, UsageError
@@ -22,9 +25,11 @@ from vdequant.media.passengers import Passengers
 from vdequant.media.passthrough import Carriage, Carrier, build, label, ways
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
+from vdequant.media.rationals import as_fraction
 
 _REFUSALS = (av.error.FFmpegError, OSError, ValueError)
 LIMITED, FULL = 1, 2  # FFmpeg's AVCOL_RANGE
+_LONGEST_REORDERING = 600  # seconds between decoding and showing a picture
 MAX_ENCODER_RATE = 240  # SVT-AV1 refuses more; the true times are in the stamps
 
 
@@ -85,6 +90,23 @@ def open_film(
     return film, carriers
 
 
+def flush(film: VideoStream) -> list[Packet[Stream]]:
+    """The encoder's last packets, with decoding times that can be.
+
+    x265 leaves decoding times unset (random, days off) when a film is shorter than its reordering; MP4 refuses them.
+    Then the n-th packet to decode gets the n-th smallest presentation time, moved ahead until none comes too late.
+    """
+    packets: list[Packet[Stream]] = list(film.encode(None))
+    limit = _LONGEST_REORDERING / as_fraction(film.codec_context.time_base, Fraction(1, 1000))
+    if all(p.pts is None or p.dts is None or 0 <= p.pts - p.dts < limit for p in packets):
+        return packets
+    shown = [int(p.pts or 0) for p in packets]
+    ahead = max(early - late for early, late in zip(sorted(shown), shown, strict=True))
+    for packet, stamp in zip(packets, sorted(shown), strict=True):
+        packet.dts = stamp - ahead
+    return packets
+
+
 def _black(layout: Layout) -> tuple[torch.Tensor, ...]:
     dtype = torch.uint8 if layout.bits == 8 else torch.uint16
     middle = 1 << (layout.bits - 1)
@@ -101,7 +123,7 @@ def _trial(plan: OutputPlan, passengers: Passengers, carriages: list[Carriage]) 
         picture = pack(_black(plan.layout), plan.pix_fmt)
         picture.pts, picture.time_base = 0, plan.time_base
         container.mux(film.encode(picture))
-        container.mux(film.encode(None))
+        container.mux(flush(film))
 
 
 def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], list[str]]:

@@ -13,7 +13,7 @@ from av.stream import Stream
 
 from vdequant.frames import Frame, SidePacket
 from vdequant.media.contracts import Finished
-from vdequant.media.encoding import muxer_options, open_film, patches_aspect, rehearse
+from vdequant.media.encoding import flush, muxer_options, open_film, patches_aspect, rehearse
 from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.passengers import Passengers
 from vdequant.media.pixels import pack
@@ -147,7 +147,7 @@ class VideoSink:
     def finish(self) -> Finished:
         """Flush the encoders, complete the file and give it its name."""
         try:
-            self._mux_film(self._film.encode(None))
+            self._mux_film(flush(self._film))
             for carrier in self._carriers.values():
                 for packet in carrier.flush():
                     self._mux_side(packet)

@@ -18,16 +18,18 @@ class Needs:
     Attributes:
         multiple_of: height and width are multiples of this; the caller pads and crops.
         halo: how far in pixels an output sample can see; tiles overlap by it.
-        min_size: smallest height and width.
+        min_size: smallest height and width; the caller pads and crops.
+        align: tiles are cut at multiples of this, for restorers that look at blocks of pixels.
     """
 
     multiple_of: int = 1
     halo: int = 0
     min_size: int = 1
+    align: int = 1
 
     def __post_init__(self) -> None:
-        if self.multiple_of < 1 or self.halo < 0 or self.min_size < 1:
-            raise ValueError(f"expected multiple_of >= 1, halo >= 0 and min_size >= 1, got {self}")
+        if min(self.multiple_of, self.min_size, self.align) < 1 or self.halo < 0:
+            raise ValueError(f"expected multiple_of, min_size and align >= 1 and halo >= 0, got {self}")
 
 
 class Restorer(Protocol):

@@ -19,7 +19,7 @@ class _CellnetRestorer:
 
     def __init__(self) -> None:
         self.net: Cellnet = fresh_cellnet(self.name)  # type: ignore[assignment]
-        self.needs = Needs(halo=self.net.spec.radius)
+        self.needs = Needs(halo=self.net.spec.radius, align=self.net.spec.align)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> _CellnetRestorer:
         """Move the network; ``dtype`` is that of its convolutions, pictures stay float32."""

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import torch
 
 from vdequant.frames import Frame
+from vdequant.schedule.allocator import keep_freed_memory
 
 R = TypeVar("R")
 
@@ -26,6 +27,7 @@ class CpuWorkers(Generic[R]):
         self.work, self.count = work, count
         self.capacity = 2 * count + 2
         self._busy, self._lock = 0.0, threading.Lock()
+        keep_freed_memory()
         torch.set_num_threads(1)
         self._pool = ThreadPoolExecutor(count, "vdequant-restore", initializer=torch.set_num_threads, initargs=(1,))
 

@@ -32,13 +32,25 @@ class Tile:
     inner: tuple[int, int, int, int]  # top, left, bottom, right in the picture
 
 
-def split(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
-    """Equal tiles of at most ``side`` pixels a side (halo not counted) that cover the picture exactly once."""
-    rows, columns = math.ceil(height / side), math.ceil(width / side)
-    row_edges = [round(i * height / rows) for i in range(rows + 1)]
-    column_edges = [round(i * width / columns) for i in range(columns + 1)]
-    for top, bottom in pairwise(row_edges):
-        for left, right in pairwise(column_edges):
+def _edges(size: int, side: int, align: int) -> list[int]:
+    """Borders of equal parts of at most ``side`` pixels, all but the last at multiples of ``align``."""
+    count = math.ceil(size / side)
+    while True:
+        edges = [min(size, round(i * size / count / align) * align) for i in range(count)] + [size]
+        if side < align or all(b - a <= side for a, b in pairwise(edges)):
+            return sorted(set(edges))
+        count += 1
+
+
+def split(height: int, width: int, side: int, halo: int, align: int = 1) -> Iterator[Tile]:
+    """Tiles of at most ``side`` pixels a side (halo not counted) that cover the picture exactly once.
+
+    With ``align`` every tile is cut at multiples of it, halo included: a network that takes means over 8x8 pixels
+    takes them over the same pixels then as on the whole picture.
+    """
+    halo = math.ceil(halo / align) * align
+    for top, bottom in pairwise(_edges(height, side, align)):
+        for left, right in pairwise(_edges(width, side, align)):
             yield Tile(
                 max(0, top - halo),
                 max(0, left - halo),
@@ -55,13 +67,13 @@ def automatic_side(height: int, width: int, device: torch.device) -> int:
     return 320
 
 
-def apply_tiled(work: Callable[[Tensor], Tensor], x: Tensor, *, side: int, halo: int) -> Tensor:
+def apply_tiled(work: Callable[[Tensor], Tensor], x: Tensor, *, side: int, halo: int, align: int = 1) -> Tensor:
     """Run ``work`` on ``x`` ``(N, C, H, W)`` tile by tile; ``work`` keeps size and sees ``halo`` pixels around."""
     height, width = x.shape[-2:]
     if height <= side and width <= side:
         return work(x)
     result: Tensor | None = None
-    for tile in split(height, width, side, halo):
+    for tile in split(height, width, side, halo, align):
         part = work(x[..., tile.top : tile.bottom, tile.left : tile.right].contiguous())
         if result is None:
             result = part.new_empty((*part.shape[:-2], height, width))

@@ -14,7 +14,7 @@ from torch import Tensor
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
 
 SIDE = 256
-SHARES = (0.42, 0.34, 0.12, 0.12)  # of a batch: lattice, palette, lossy, flat art that is its own truth
+SHARES = (0.5, 0.3, 0.1, 0.1)  # of a batch: lattice, palette, lossy, flat art that is its own truth
 
 
 @dataclass(frozen=True)

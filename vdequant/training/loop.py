@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vdequant.models.cellnet import Cellnet, CellnetSpec
+from vdequant.schedule.allocator import keep_freed_memory
 from vdequant.training.data import Bank, Batch, Sampler
 
 
@@ -31,7 +32,7 @@ class TrainSettings:
 
     minutes: float
     batch: int = 16
-    side: int = 96
+    side: int = 64
     rate: float = 2e-3
     warmup: float = 0.02
     decay: float = 0.999
@@ -56,6 +57,7 @@ class Trainer:
 
     def __init__(self, spec: CellnetSpec, settings: TrainSettings, folder: Path, device: torch.device) -> None:
         torch.manual_seed(settings.seed)
+        keep_freed_memory()
         self.settings, self.folder, self.device = settings, folder, device
         self.net = Cellnet(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average: Cellnet = copy.deepcopy(self.net)

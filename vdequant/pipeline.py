@@ -38,9 +38,8 @@ from vdequant.settings import Settings
 
 SAMPLES = 12  # frames looked at by the probe
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
-LOSSY_CODECS = frozenset(
-    "h264 hevc av1 vp8 vp9 mpeg4 mpeg2video mpeg1video msmpeg4v3 mjpeg theora flv1 wmv3 vc1 prores dnxhd vvc".split()
-)
+MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h264", "hevc", "vvc", "mjpeg"})
+LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc1", "prores", "dnxhd"}
 
 
 class Observer(Protocol):

@@ -64,6 +64,17 @@ def test_irregular_stamps_survive_in_every_container(tmp_path: Path) -> None:
         assert make.stamps(tmp_path / target) == [Fraction(s, 1000) for s in stamps]
 
 
+def test_equal_stamps_are_kept_where_the_container_holds_them_and_repaired_aloud_elsewhere(tmp_path: Path) -> None:
+    stamps = [0, 17, 33, 33, 33, 50]
+    make.clip(tmp_path / "a.mkv", pts=stamps)
+    _, sink = _copy(tmp_path / "a.mkv", tmp_path / "b.mkv")
+    assert [round(t * 1000) for t in make.stamps(tmp_path / "b.mkv")] == stamps
+    assert not sink.warnings
+    _, sink = _copy(tmp_path / "a.mkv", tmp_path / "b.mp4")
+    assert [round(t * 1000) for t in make.stamps(tmp_path / "b.mp4")] == [0, 17, 33, 34, 35, 50]
+    assert "2 pictures" in sink.warnings[0]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_films_shorter_than_the_reordering_can_be_written(count: int, tmp_path: Path) -> None:
     make.clip(tmp_path / "in.mkv", count=count, size=(32, 32))

@@ -10,26 +10,28 @@ from vdequant.settings import Settings
 
 
 class Clock:
-    """Gives every picture a time stamp that is later than the one before.
+    """Gives every picture a time stamp that is not before, or when ``strict`` later than, the one before.
 
-    A muxer refuses equal or falling time stamps and the picture would be lost; a missing one continues at the rate.
+    No muxer takes falling time stamps, and the picture would be lost; a missing one continues at the rate. Equal ones
+    are common in screen grabs with millisecond time bases; Matroska holds them, MP4 does not.
     """
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, *, strict: bool = False) -> None:
         """``step``: ticks between two pictures, used where a stamp is missing."""
         self._step = max(1, step)
+        self._least = 1 if strict else 0
         self._last: int | None = None
         self.repaired = 0
 
     def stamp(self, pts: int | None) -> int:
-        """``pts`` itself when it is later than the last one, else the smallest repair."""
+        """``pts`` itself when it is in order, else the smallest repair."""
         last = self._last
         if pts is None:
             self.repaired += 1
             pts = 0 if last is None else last + self._step
-        elif last is not None and pts <= last:
+        elif last is not None and pts < last + self._least:
             self.repaired += 1
-            pts = last + 1
+            pts = last + self._least
         self._last = pts
         return pts
 

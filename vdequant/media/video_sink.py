@@ -19,7 +19,9 @@ from vdequant.media.passengers import Passengers
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
 from vdequant.media.targets import explain, is_full, part_path, publish
+from vdequant.media.timing import Clock
 
+_HOLD_EQUAL_TIMES = ("matroska", "webm")
 _WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
 
@@ -58,6 +60,7 @@ class VideoSink:
         self.warnings: list[str] = []
         self._plan = plan
         self._frames = self._refused = 0
+        self._clock = Clock(1, strict=plan.container not in _HOLD_EQUAL_TIMES)
         self._durations: dict[int, int] = {}  # of the pictures inside the encoder, by their stamps
         self._open = False
         carriages, left = rehearse(plan, passengers)
@@ -105,7 +108,7 @@ class VideoSink:
         if frame.layout != self._plan.layout:
             raise ValueError(f"expected a picture of {self._plan.layout}, got {frame.layout}")
         picture = pack(frame.planes, self._plan.pix_fmt)
-        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture.pts, picture.time_base = self._clock.stamp(frame.pts), frame.time_base
         picture.duration = frame.duration
         self._frames += 1
         if frame.duration:
@@ -160,6 +163,11 @@ class VideoSink:
             written = self._written()
             self.abort()
             raise explain(error, self._plan.path, written) from error
+        if self._clock.repaired:
+            self.warnings.append(
+                f"{self._clock.repaired} pictures had the time stamp of the one before, which {self._plan.container}"
+                " cannot hold; they were moved by the smallest step (an .mkv keeps them)"
+            )
         if self._refused:
             self.warnings.append(f"{self._refused} sound or subtitle packets had falling time stamps and were left out")
         size = self._pipe.count if self._part is None and self._pipe is not None else 0

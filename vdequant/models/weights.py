@@ -40,7 +40,7 @@ def read_cellnet(path: Path) -> Cellnet:
     if facts.get("format") != FORMAT:
         raise ModelError(f"expected weights of format {FORMAT} in {path}, got {facts.get('format')!r}")
     fields = json.loads(facts["spec"])
-    net = Cellnet(CellnetSpec(channels=fields["channels"], dilations=tuple(fields["dilations"]), context=fields.get("context", 0)))
+    net = Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), fields.get("context", 0)))
     try:
         net.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
     except RuntimeError as error:

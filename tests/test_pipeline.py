@@ -157,7 +157,7 @@ PEAK = """
 import resource, sys
 from vdequant.pipeline import restore
 from vdequant.settings import Settings
-restore(sys.argv[1], sys.argv[2], Settings(restorer="identity", scale=1, overwrite=True))
+restore(sys.argv[1], sys.argv[2], Settings(restorer="cellnet-s", scale=1, overwrite=True))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

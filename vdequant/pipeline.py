@@ -255,7 +255,8 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings) -> Recipe:
 def _start_workers(recipe: Recipe, engine: Engine) -> Workers[Restored]:
     """Frames one by one on CPU threads, in batches on a GPU; one distinct frame in CERTIFY_EVERY is certified."""
     if engine.device.type == "cuda":
-        return CudaWorkers(partial(_restore_batch, recipe), engine.device, CERTIFY_EVERY)
+        pixels = recipe.output.width * recipe.output.height
+        return CudaWorkers(partial(_restore_batch, recipe), engine.device, CERTIFY_EVERY, pixels)
     turns = count()  # next() on it is atomic, so that the workers can share it
 
     def work(frame: Frame) -> Restored:

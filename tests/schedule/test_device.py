@@ -47,6 +47,13 @@ def test_batch_size_respects_memory_and_its_limit() -> None:
     assert free.size <= LARGEST_BATCH
 
 
+def test_large_frames_travel_in_small_batches() -> None:
+    batch = BatchSize(largest=2)
+    for _ in range(9):
+        batch.measured(batch.size, batch.size * 0.5**batch.size, 0.001)
+    assert batch.size == 2
+
+
 def test_out_of_memory_halves_the_batch_then_tiles_then_gives_up() -> None:
     batch = BatchSize()
     batch.size = 4
@@ -89,7 +96,7 @@ def test_cuda_workers_give_the_results_of_the_cpu() -> None:
         def work(planes: tuple, layout: Layout, certify: bool, tile: int, recipe: Recipe = recipe) -> object:
             return _restore_batch(recipe, planes, layout, certify, tile)
 
-        workers = CudaWorkers(work, device, 8)
+        workers = CudaWorkers(work, device, 8, 48 * 32)
         futures = [workers.submit(frame) for frame in frames]
         workers.flush()
         results["cuda"] = [future.result() for future in futures]

@@ -21,7 +21,8 @@ FEATURES = 15
 FACTS = 3
 STRIDE = 8  # of the context branch
 GUESSES = 6  # planes that it adds to the features: a smooth guess of R, G, B in cells, and three more of its choice
-STEP_LIMIT = 3.0  # differences between neighbours, in cells, are clipped here: beyond, an edge is just an edge
+STEP_LIMIT = 6.0  # differences between neighbours, in cells, are clipped here: beyond, an edge is just an edge
+GUESS_LIMIT = 3.0  # the same for the context's guess
 SMALLEST = 2.0**-11  # floor of the reach inside the logarithm: half of the step of a 10-bit sample
 
 
@@ -115,7 +116,7 @@ class Context(nn.Module):
         large = large[..., :height, :width]
         inverse = (high - low).clamp(min=SMALLEST).reciprocal_()
         offset = (large[:, :3] - (stored - 0.5)).mul_(inverse)
-        return torch.cat([offset, large[:, 3:]], dim=1).clamp_(-STEP_LIMIT, STEP_LIMIT)
+        return torch.cat([offset, large[:, 3:]], dim=1).clamp_(-GUESS_LIMIT, GUESS_LIMIT)
 
 
 class Block(nn.Module):

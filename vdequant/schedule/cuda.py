@@ -24,6 +24,7 @@ from vdequant.frames import Frame, Layout
 
 SLOTS = 3
 LARGEST_BATCH = 64
+BATCH_PIXELS = 1 << 24  # pixels that a batch may hold, so that frames in flight stay below a gigabyte of host memory
 MEMORY_SHARE = 0.8  # of the free memory that a batch may take
 GAIN = 1.05  # doubling the batch must be this much faster a frame to be worth it
 SMALLEST_TILE = 64
@@ -60,8 +61,8 @@ def _pinned(store: dict[tuple[int, torch.Size, torch.dtype], Tensor], index: int
 class BatchSize:
     """Finds the batch size: doubles while frames get faster and memory allows, halves when memory runs out."""
 
-    def __init__(self) -> None:
-        self.size, self.tile = 1, 0
+    def __init__(self, largest: int = LARGEST_BATCH) -> None:
+        self.size, self.tile, self.largest = 1, 0, largest
         self._best = float("inf")
         self._settled = False
 
@@ -70,7 +71,7 @@ class BatchSize:
         if self._settled or frames < self.size:
             return
         pace = seconds / frames
-        if pace * GAIN < self._best and memory_share * 2 < MEMORY_SHARE and self.size < LARGEST_BATCH:
+        if pace * GAIN < self._best and memory_share * 2 < MEMORY_SHARE and self.size * 2 <= self.largest:
             self._best = min(self._best, pace)
             self.size *= 2
         else:
@@ -90,10 +91,11 @@ class BatchSize:
 class CudaWorkers:
     """See :class:`~vdequant.schedule.stages.Workers`."""
 
-    def __init__(self, work: BatchWork, device: torch.device, certify_every: int) -> None:
+    def __init__(self, work: BatchWork, device: torch.device, certify_every: int, pixels: int) -> None:
+        """``pixels``: of one frame; larger frames travel in smaller batches."""
         self.work, self.device, self.certify_every = work, device, certify_every
-        self.batch = BatchSize()
-        self.capacity = SLOTS * LARGEST_BATCH
+        self.batch = BatchSize(max(1, min(LARGEST_BATCH, BATCH_PIXELS // pixels)))
+        self.capacity = SLOTS * self.batch.largest
         self._waiting: queue.Queue[tuple[Frame, Future[Any]] | None] = queue.Queue()
         self._running: queue.Queue[tuple[_Job, _Slot] | None] = queue.Queue()
         self._free: queue.Queue[_Slot] = queue.Queue()

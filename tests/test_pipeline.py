@@ -171,3 +171,9 @@ def test_memory_does_not_grow_with_the_length_of_the_clip(tmp_path: Path) -> Non
         command = [sys.executable, "-c", PEAK, str(path), str(tmp_path / f"out{seconds}.mkv")]
         peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_jpeg_pictures_are_taken_as_lossy(tmp_path: Path) -> None:
+    truth = shaded(64, 64, 0, bits=8)
+    cv2.imwrite(str(tmp_path / "in.jpg"), truth[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    assert probe(str(tmp_path / "in.jpg")).finding.kind == "lossy"

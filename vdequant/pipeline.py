@@ -93,6 +93,11 @@ class Plan:
         """Horizontal and vertical size of a native pixel."""
         return self.finding.native_scale
 
+    def _doing(self) -> str:
+        if self.restorer == "identity":
+            return "nothing (no loss that could be restored; --restorer cellnet-m tries all the same)"
+        return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
+
     def lines(self) -> list[str]:
         """The plan in two or three short lines."""
         layout = self.source.layout
@@ -102,8 +107,7 @@ class Plan:
         rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
         lines = [
             f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
-            f"doing: {self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
-            f" on {self.device}",
+            f"doing: {self._doing()} on {self.device}",
         ]
         if self.output is not None:
             out = self.output
@@ -163,7 +167,7 @@ def _is_lossy(info: SourceInfo) -> bool:
     """Whether the stored samples went through a codec that changes them; RGB and palettes are never lossy H.264."""
     if info.codec in LOSSY_CODECS:
         return info.layout.model == "yuv" or info.codec == "mjpeg"
-    return info.codec in ("jpeg", "webp-lossy")
+    return info.codec in ("jpg", "jpeg")
 
 
 def _choose_restorer(settings: Settings, info: SourceInfo, finding: Finding, engine: Engine) -> str:

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -14,6 +15,8 @@ from torch import Tensor
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
 
 SIDE = 256
+GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
+PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
 SHARES = (0.54, 0.28, 0.09, 0.09)  # of a batch: lattice, palette, lossy, flat art that is its own truth
 
 
@@ -38,6 +41,7 @@ class Bank:
         palettes: (tile number, record) pairs.
         lossy: (tile number, decoded tile) pairs.
         flat: records of game screens cut to few colors, which stand for art that was drawn with a palette.
+        photos: tile numbers that are photographs: of them lattices need more, for their grain hides in the finest cells.
         held: tile numbers kept out of training for validation; all tiles of one source picture stand on one side.
     """
 
@@ -46,6 +50,7 @@ class Bank:
     lossy: list[tuple[int, np.ndarray]]
     flat: list[PaletteRecord]
     held: frozenset[int] = frozenset()
+    photos: frozenset[int] = frozenset()
 
 
 def source_is_held(path: str) -> bool:
@@ -79,7 +84,8 @@ def build_bank(folders: list[Path], seed: int, palettes_per_tile: int = 2, lossy
             record = palette_record(tile, [], rng)
             if not record.dithered and number not in held:
                 flat.append(record)
-    return Bank(tiles, palettes, lossy, flat, held)
+    photos = frozenset(i for i, path in enumerate(paths) if "photo" in path)
+    return Bank(tiles, palettes, lossy, flat, held, photos)
 
 
 def _crop(array: np.ndarray, side: int, corner: tuple[int, int]) -> np.ndarray:
@@ -89,6 +95,24 @@ def _crop(array: np.ndarray, side: int, corner: tuple[int, int]) -> np.ndarray:
 
 def _to_tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).float() / 255
+
+
+def gradient(rng: np.random.Generator, side: int) -> np.ndarray:
+    """A smooth random picture ``(side, side, 3)`` uint8, every other one with a few flat boxes in front.
+
+    It is a cutout of a larger one, so that slopes of every size occur, down to fewer than one code in ten pixels.
+    """
+    count = int(rng.integers(2, 6))
+    knots = rng.uniform(0, 1, 3) + rng.normal(size=(count, count, 3)) * rng.uniform(0.02, 0.4)
+    large = side * int(rng.integers(1, 5))
+    smooth = cv2.resize(knots.astype(np.float32), (large, large), interpolation=cv2.INTER_CUBIC)
+    row, column = rng.integers(0, large - side + 1, 2)
+    picture = (smooth[row : row + side, column : column + side] * 255).clip(0, 255).round().astype(np.uint8)
+    for _ in range(int(rng.integers(0, 4)) * int(rng.integers(0, 2))):
+        top, left = rng.integers(0, side, 2)
+        height, width = rng.integers(1, side // 2, 2)
+        picture[top : top + height, left : left + width] = rng.integers(0, 256, 3)
+    return picture
 
 
 Sample = tuple[Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]]
@@ -102,6 +126,7 @@ class Sampler:
         self.side = side
         self.rng = np.random.default_rng(seed)
         self.tiles = [i for i in range(len(bank.tiles)) if i not in bank.held]
+        self.photos = [i for i in self.tiles if i in bank.photos]
         self.palettes = [pair for pair in bank.palettes if pair[0] not in bank.held]
         self.lossy = [pair for pair in bank.lossy if pair[0] not in bank.held]
 
@@ -109,9 +134,16 @@ class Sampler:
         row, column = self.rng.integers(0, SIDE - self.side + 1, size=2)
         return int(row), int(column)
 
+    def _truth(self) -> Tensor:
+        """A crop of a tile, or a synthetic gradient: skies without grain are rare in the tiles and common in games."""
+        if self.rng.random() < GRADIENT_SHARE:
+            return _to_tensor(gradient(self.rng, self.side))
+        numbers = self.photos if self.photos and self.rng.random() < PHOTO_SHARE else self.tiles
+        tile = self.bank.tiles[numbers[int(self.rng.integers(len(numbers)))]]
+        return _to_tensor(_crop(tile, self.side, self._corner()))
+
     def _lattice(self) -> Sample:
-        tile = self.bank.tiles[self.tiles[int(self.rng.integers(len(self.tiles)))]]
-        truth = _to_tensor(_crop(tile, self.side, self._corner()))
+        truth = self._truth()
         quantizer = random_lattice(self.rng)
         stored = quantizer.quantize(truth[None])
         cells = quantizer.cells(stored)

@@ -40,7 +40,7 @@ and up) and answers inside it. {parameters:,} parameters, {macs:,} multiply-accu
 - **Degradations**: 2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
   replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means and octree, plain,
   Floyd-Steinberg and Bayer 4x4; x264 and JPEG after a 3- to 6-bit quantizer; game screens cut to a palette as their
-  own truth, so that flat art is left alone.
+  own truth, so that flat art is left alone; a share of the lattice crops is synthetic gradients.
 - **Training**: {steps:,} steps of {batch} crops of {side}x{side}, {minutes:.0f} minutes on one CPU core (bf16
   autocast), AdamW {rate}, cosine, moving average of the weights. Made by `scripts/train_release.py --network {letter}`.
 - **Scores**: see the tables in README.md, made by `scripts/evaluate_levels.py`.

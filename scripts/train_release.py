@@ -3,7 +3,8 @@
 python scripts/train_release.py --tiles photos-1 photos-2 art games --network s --minutes 85
 
 Checkpoints go to runs/cellnet-s/ every two minutes; the same command continues after an interruption. At the end the
-moving average of the weights is written to vdequant/weights/ with a model card beside it.
+moving average of the weights is written to vdequant/weights/ with a model card beside it. To train shipped weights
+further: --init vdequant/weights/cellnet-m.safetensors --rate 8e-4 --runs runs/further
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from vdequant.models.cellnet import MEDIUM, SMALL
+from vdequant.models.weights import read_cellnet
 from vdequant.training.data import Bank, build_bank
 from vdequant.training.export import count_parameters, export_cellnet, model_card
 from vdequant.training.loop import Trainer, TrainSettings
@@ -43,14 +45,18 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=85.0, help="length of the schedule")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads on a CPU")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
+    parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
     parser.add_argument("--export-only", action="store_true", help="write the weights of the last checkpoint")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.runs.mkdir(exist_ok=True)
-    settings = TrainSettings(minutes=args.minutes, seed=3)
+    settings = TrainSettings(minutes=args.minutes, seed=3, rate=args.rate)
     name = f"cellnet-{args.network}"
     trainer = Trainer(SPECS[args.network], settings, args.runs / name, torch.device(args.device))
+    if args.init is not None and trainer.steps == 0:
+        trainer.start_from(read_cellnet(args.init))
     if not args.export_only:
         bank = bank_of(args.tiles, args.runs / "bank.pkl")
         print(f"{len(bank.tiles)} tiles, {len(bank.held)} of them held back; continuing at step {trainer.steps}")

@@ -72,6 +72,16 @@ def test_ten_steps_reduce_the_loss_and_a_checkpoint_resumes(folder: Path, tmp_pa
     assert all(torch.equal(a, b) for a, b in same)
 
 
+def test_a_run_can_start_from_finished_weights(tmp_path: Path) -> None:
+    settings = TrainSettings(minutes=1.0)
+    first = Trainer(CellnetSpec(4, (1,)), settings, tmp_path / "a", torch.device("cpu"))
+    torch.manual_seed(9)
+    second = Trainer(CellnetSpec(4, (1,)), TrainSettings(minutes=1.0, seed=8), tmp_path / "b", torch.device("cpu"))
+    assert not torch.equal(first.net.head.weight, second.net.head.weight)
+    second.start_from(first.net)
+    assert torch.equal(first.net.head.weight, second.average.head.weight)
+
+
 def test_loss_weighs_every_depth_alike(folder: Path) -> None:
     bank = build_bank([folder], seed=6)
     batch = Sampler(bank, 2, 16).batch(6)

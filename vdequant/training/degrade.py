@@ -79,11 +79,11 @@ def random_lattice(rng: np.random.Generator) -> UniformQuantizer:
     """One of the lattices that consoles and papers use: m levels, bit depths in every expansion."""
     kind = rng.choice(["m", "bits", "mixed"], p=[0.64, 0.2, 0.16])
     if kind == "m":
-        # Fine lattices are harder to learn than coarse ones, so most are drawn evenly and not by octave, and the
-        # depths around 5 bits, which most consoles have, more often still.
-        part = rng.random()
-        m = rng.uniform(22, 44) if part < 0.45 else rng.uniform(3, 50) if part < 0.8 else 2 ** rng.uniform(1.0, 6.0)
-        return UniformQuantizer.of_levels(round(m))
+        # Fine lattices are harder to learn than coarse ones, so most are drawn evenly and not by octave; the depths
+        # around 5 bits, which most consoles have, and the coarsest come more often still.
+        ranges = [(22.0, 44.0), (2.0, 6.0), (3.0, 50.0), (2.0, 64.0)]
+        low, high = ranges[int(rng.choice(4, p=[0.3, 0.3, 0.27, 0.13]))]
+        return UniformQuantizer.of_levels(round(rng.uniform(low, high)))
     expansions: list[Expansion] = ["replicate", "shift", "floor", "center"]
     expansion = expansions[int(rng.choice(4, p=[0.55, 0.2, 0.15, 0.1]))]
     if kind == "bits":

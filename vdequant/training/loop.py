@@ -74,6 +74,11 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps, self.seconds = state["steps"], state["seconds"]
 
+    def start_from(self, net: Cellnet) -> None:
+        """Take the weights of ``net``, which has the same spec, as the beginning of the run."""
+        self.net.load_state_dict(net.state_dict())
+        self.average.load_state_dict(net.state_dict())
+
     def save(self) -> None:
         """Write the checkpoint beside and rename, so that a kill never leaves half of one."""
         state = {

@@ -41,7 +41,7 @@ class Bank:
         palettes: (tile number, record) pairs.
         lossy: (tile number, decoded tile) pairs.
         flat: records of game screens cut to few colors, which stand for art that was drawn with a palette.
-        photos: tile numbers that are photographs: of them lattices need more, for their grain hides in the finest cells.
+        photos: tile numbers that are photographs; lattices need more of them, for grain hides in the finest cells.
         held: tile numbers kept out of training for validation; all tiles of one source picture stand on one side.
     """
 

@@ -91,5 +91,5 @@ def test_continuous_integration_runs_the_readmes_test_command() -> None:
 
 def test_tables_to_be_filled_have_both_their_marks() -> None:
     opened = re.findall(r"<!-- table:(\w+) -->", README)
-    assert opened == ["kodak", "speed"]
+    assert opened == ["kodak", "samples", "speed"]
     assert README.count("<!-- /table -->") == len(opened)

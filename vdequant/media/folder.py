@@ -8,8 +8,6 @@ import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from torch import Tensor
 
@@ -18,6 +16,7 @@ from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
 from vdequant.media.containers import READABLE_PICTURES
 from vdequant.media.contracts import Finished
 from vdequant.media.image import picture_bytes
+from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
 from vdequant.media.plan import OutputPlan
 from vdequant.media.stills import decode
 from vdequant.media.targets import explain
@@ -46,7 +45,7 @@ def _list_pictures(path: str) -> list[Path]:
     return files
 
 
-class FolderSource:
+class FolderSource(ClosesAtExit):
     """Pictures of a folder in natural order; ``pts`` counts them at :data:`FOLDER_RATE`."""
 
     def __init__(self, path: str, settings: Settings) -> None:
@@ -91,17 +90,6 @@ class FolderSource:
         count = min(count, total)
         return [self._read((2 * i + 1) * total // (2 * count)) for i in range(count)]
 
-    def close(self) -> None:
-        """Nothing stays open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def _as_first(
     planes: tuple[Tensor, ...], layout: Layout, expected: Layout, name: str
@@ -117,7 +105,7 @@ def _as_first(
     )
 
 
-class FolderSink:
+class FolderSink(AbortsAtExit):
     """Writes numbered PNGs beside the target and moves them there at the end.
 
     A folder that does not exist appears complete or not at all; into an existing one the files are moved one by one.
@@ -165,11 +153,3 @@ class FolderSink:
     def abort(self) -> None:
         """Delete what was written; harmless after finish()."""
         shutil.rmtree(self._part, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()

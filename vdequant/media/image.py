@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.containers import PICTURES_WITH_ALPHA
 from vdequant.media.contracts import Finished
+from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
 from vdequant.media.opening import check_file
 from vdequant.media.plan import OutputPlan
 from vdequant.media.stills import decode, encode, fit_alpha
 from vdequant.media.targets import explain, part_path, publish
 
 
-class ImageSource:
+class ImageSource(ClosesAtExit):
     """A picture file as a video of one frame."""
 
     def __init__(self, path: str) -> None:
@@ -37,17 +36,6 @@ class ImageSource:
         """The picture itself."""
         return [self._frame][:count]
 
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def picture_bytes(frame: Frame, plan: OutputPlan, suffix: str) -> tuple[bytes, bool]:
     """The file for ``frame``, and whether its transparency had to be dropped.
@@ -64,7 +52,7 @@ def picture_bytes(frame: Frame, plan: OutputPlan, suffix: str) -> tuple[bytes, b
     return encode(frame.planes, fit_alpha(alpha, plan.layout), suffix), False
 
 
-class ImageSink:
+class ImageSink(AbortsAtExit):
     """Writes one picture."""
 
     def __init__(self, plan: OutputPlan) -> None:
@@ -98,11 +86,3 @@ class ImageSink:
     def abort(self) -> None:
         """Delete what was written; harmless after finish()."""
         self._part.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.contracts import Finished
+from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
 from vdequant.media.passengers import Passengers
 
 
-class MemorySource:
+class MemorySource(ClosesAtExit):
     """Yields the given items; may be iterated more than once."""
 
     def __init__(self, items: Sequence[Frame | SidePacket], info: SourceInfo) -> None:
@@ -29,19 +28,8 @@ class MemorySource:
         count = min(count, len(frames))
         return [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
 
-    def close(self) -> None:
-        """Nothing is open."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class MemorySink:
+class MemorySink(AbortsAtExit):
     """Keeps what it is given.
 
     Attributes:
@@ -73,11 +61,3 @@ class MemorySink:
         if not self.finished:
             self.frames.clear()
             self.packets.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
 import av
 from av.packet import Packet
@@ -14,6 +13,7 @@ from av.stream import Stream
 from vdequant.frames import Frame, SidePacket
 from vdequant.media.contracts import Finished
 from vdequant.media.encoding import flush, muxer_options, open_film, patches_aspect, rehearse
+from vdequant.media.lifetimes import AbortsAtExit
 from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.passengers import Passengers
 from vdequant.media.pixels import pack
@@ -43,7 +43,7 @@ class _Counted:
         self._file.flush()
 
 
-class VideoSink:
+class VideoSink(AbortsAtExit):
     """Encodes pictures, carries packets, and renames the complete file at the end.
 
     Attributes:
@@ -192,11 +192,3 @@ class VideoSink:
         if self._part is not None:
             self._part.unlink(missing_ok=True)
             self._part = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()

@@ -6,8 +6,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from av.packet import Packet
 from av.stream import Stream
@@ -18,6 +17,7 @@ from vdequant.frames import Frame, SidePacket
 from vdequant.media.conversion import as_frame
 from vdequant.media.decoding import Decoder, Lost
 from vdequant.media.describing import describe, shortfall
+from vdequant.media.lifetimes import ClosesAtExit
 from vdequant.media.opening import film_stream, open_container
 from vdequant.media.passengers import passengers_of
 from vdequant.media.rationals import as_fraction
@@ -31,7 +31,7 @@ from vdequant.settings import Settings
 INTERLEAVING_SECONDS = 2
 
 
-class VideoSource:
+class VideoSource(ClosesAtExit):
     """Pictures and side packets of one container, in one pass.
 
     The first picture is decoded on opening, because ``info`` needs it. Memory use does not depend on the length.
@@ -201,11 +201,3 @@ class VideoSource:
     def close(self) -> None:
         """Close the container; packets handed out are dead afterwards."""
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -1,70 +1,56 @@
-"""Makes the shipped cellnet weights from folders of full-colour 256x256 tiles.
+"""Makes the shipped cellnet weights from folders of full-color tiles; `vdequant train cellnet` with our data card.
 
 python scripts/train_release.py --tiles photos-1 photos-2 art games --network s --minutes 85
 
 Checkpoints go to runs/cellnet-s/ every two minutes; the same command continues after an interruption. At the end the
-moving average of the weights is written to vdequant/weights/ with a model card beside it. To train shipped weights
-further: --init vdequant/weights/cellnet-m.safetensors --rate 8e-4 --runs runs/further
+average that did best on held-back tiles is written to vdequant/weights/ with a model card beside it. To train shipped
+weights further: --init vdequant/weights/cellnet-m.safetensors --before "..." --runs runs/further
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
 from pathlib import Path
 
-import torch
-
-from vdequant.models.cellnet import MEDIUM, SMALL
-from vdequant.models.weights import read_cellnet
-from vdequant.training.data import Bank, build_bank
-from vdequant.training.export import count_parameters, export_cellnet, model_card
 from vdequant.training.loop import Trainer, TrainSettings
+from vdequant.training.recipe_cellnet import SIZES, Order, train
 
-SPECS = {"s": SMALL, "m": MEDIUM}
 WEIGHTS = Path(__file__).parent.parent / "vdequant" / "weights"
+CARD = """- **Licence of the weights**: CC BY-SA 4.0, because a part of the training pictures is under that licence.
+- **Training pictures** (256x256 tiles, none of them in a test set): CLIC 2025 photos, gb82, elementary and pop-os
+  wallpapers, imageio samples (CC0 / Unsplash / public domain); Cloudinary CID22 training part (CC BY-SA 4.0);
+  illustrations by Mikanixonable (CC0), Pepper&Carrot by David Revoy (CC BY 4.0), Ren'Py demo art (MIT), Naev planets
+  (mixed free licences); game screens composed from Kenney sprites (CC0), Unknown Horizons (CC BY-SA 3.0),
+  The Secret Chronicles of Dr. M. (GPL-3) and Naev."""
 
 
-def bank_of(folders: list[Path], cache: Path) -> Bank:
-    """The bank from its cache, or made and cached."""
-    if cache.exists():
-        with cache.open("rb") as file:
-            cached: Bank = pickle.load(file)
-        return cached
-    bank = build_bank(folders, seed=1, palettes_per_tile=1, lossy_share=0.3)
-    with cache.open("wb") as file:
-        pickle.dump(bank, file, protocol=5)
-    return bank
+def tell(trainer: Trainer, loss: float) -> None:
+    """A line every 200 steps."""
+    print(f"step {trainer.steps}, {trainer.seconds:.0f} s, loss {loss:.4f}, best {trainer.best}", flush=True)
 
 
 def main() -> None:
     """Train, resume, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiles", type=Path, nargs="+", required=True, help="folders of 256x256 WebP tiles")
-    parser.add_argument("--network", choices=sorted(SPECS), default="s", help="s or m")
+    parser.add_argument("--tiles", type=Path, nargs="+", required=True, help="folders of pictures")
+    parser.add_argument("--network", choices=sorted(SIZES), default="s", help="s or m")
     parser.add_argument("--minutes", type=float, default=85.0, help="length of the schedule")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads on a CPU")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
+    parser.add_argument("--rate", type=float, default=2.5e-3, help="peak learning rate")
+    parser.add_argument("--batch", type=int, default=16, help="crops a step")
     parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
+    parser.add_argument("--before", default="", help="for the card: how the weights of --init were trained")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
-    parser.add_argument("--export-only", action="store_true", help="write the weights of the last checkpoint")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    args.runs.mkdir(exist_ok=True)
-    settings = TrainSettings(minutes=args.minutes, seed=3, rate=args.rate)
-    name = f"cellnet-{args.network}"
-    trainer = Trainer(SPECS[args.network], settings, args.runs / name, torch.device(args.device))
-    if args.init is not None and trainer.steps == 0:
-        trainer.start_from(read_cellnet(args.init))
-    if not args.export_only:
-        bank = bank_of(args.tiles, args.runs / "bank.pkl")
-        print(f"{len(bank.tiles)} tiles, {len(bank.held)} of them held back; continuing at step {trainer.steps}")
-        trainer.run(bank)
-    path = WEIGHTS / f"{name}.safetensors"
-    export_cellnet(trainer.average, path)
-    path.with_suffix(".md").write_text(model_card(name, trainer))
-    print(f"{path}: {count_parameters(trainer.average):,} parameters after {trainer.steps} steps")
+    settings = TrainSettings(minutes=args.minutes, seed=3, rate=args.rate, batch=args.batch)
+    output = WEIGHTS / f"cellnet-{args.network}.safetensors"
+    order = Order(
+        tuple(args.tiles), args.network, output, args.runs, settings, args.device, args.threads, args.init, CARD,
+        args.before,
+    )  # fmt: skip
+    trainer = train(order, tell)
+    print(f"{output}: {trainer.steps} steps, {trainer.best}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-"""The training set and loop: degradations are consistent with their cells, ten steps reduce the loss."""
+"""The training set and loop: degradations fit their cells, steps reduce the loss, an interrupted run ends the same."""
 
 from __future__ import annotations
 
+import itertools
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +13,20 @@ import pytest
 import torch
 from PIL import Image
 
+from vdequant.errors import InputError
 from vdequant.models.cellnet import CellnetSpec
-from vdequant.training.data import SIDE, Sampler, build_bank, source_is_held
+from vdequant.models.weights import read_cellnet
+from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
+from vdequant.training.log import TrainLog
 from vdequant.training.loop import Trainer, TrainSettings, cell_loss
+from vdequant.training.optimizing import MuonAdamW
+from vdequant.training.prefetch import ahead
+from vdequant.training.recipe_cellnet import Order, train
+from vdequant.training.validation import Validation
+
+TINY = CellnetSpec(4, (1,))
+HELD = "picture39"  # a name whose checksum puts it on the validation side
 
 
 def smooth_tile(seed: int) -> np.ndarray:
@@ -25,7 +39,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("games")
     for i in range(4):
         Image.fromarray(smooth_tile(i)).save(path / f"picture{i}_0.webp", lossless=True)
+    Image.fromarray(smooth_tile(9)).save(path / f"{HELD}_0.webp", lossless=True)
     return path
+
+
+@pytest.fixture(scope="module")
+def bank(folder: Path) -> Bank:
+    return build_bank([folder], seed=5)
+
+
+def tiny_settings(steps: int) -> TrainSettings:
+    return TrainSettings(steps=steps, batch=2, side=16, rate=5e-3, validate_every=0, log_every=2)
+
+
+def trainer_in(folder: Path, settings: TrainSettings) -> Trainer:
+    return Trainer(TINY, settings, folder, torch.device("cpu"))
 
 
 def test_lattice_cells_hold_the_truth() -> None:
@@ -55,36 +83,170 @@ def test_lossy_tiles_stay_near_the_truth_and_change_it() -> None:
 def test_all_tiles_of_a_source_fall_on_one_side_of_the_split() -> None:
     sides = {source_is_held(f"/any/where/picture7_{i}.webp") for i in range(9)}
     assert len(sides) == 1
+    assert source_is_held(f"{HELD}_0.webp")
 
 
-def test_ten_steps_reduce_the_loss_and_a_checkpoint_resumes(folder: Path, tmp_path: Path) -> None:
-    bank = build_bank([folder], seed=5)
-    settings = TrainSettings(minutes=1e9, batch=4, side=32, rate=5e-3, warmup=0.0)
-    trainer = Trainer(CellnetSpec(4, (1,)), settings, tmp_path, torch.device("cpu"))
-    batch = Sampler(bank, 1, 32).batch(4)
-    losses = [trainer._step(batch) for _ in range(10)]
+def test_held_back_pictures_never_get_into_a_batch(bank: Bank) -> None:
+    sampler = Sampler(bank, 1, 16)
+    assert bank.held
+    assert not bank.held & {*sampler.tiles, *(n for n, _ in sampler.palettes), *(n for n, _ in sampler.lossy)}
+
+
+def test_a_large_picture_is_cut_into_tiles_of_one_name(tmp_path: Path) -> None:
+    large = Image.fromarray(np.concatenate([smooth_tile(1), smooth_tile(2)], axis=1))
+    large.save(tmp_path / "large.png")
+    tiles, names = read_tiles([tmp_path])
+    assert [tile.shape for tile in tiles] == [(SIDE, SIDE, 3)] * 2
+    assert np.array_equal(tiles[1], smooth_tile(2))
+    assert len(set(names)) == 1
+
+
+def test_a_folder_without_large_pictures_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "small.png")
+    with pytest.raises(InputError, match="expected pictures of at least 256x256"):
+        read_tiles([tmp_path])
+
+
+def test_a_batch_depends_on_its_number_alone(bank: Bank) -> None:
+    first, again = Sampler(bank, 1, 16), Sampler(bank, 1, 16)
+    again.batch(2, 3)
+    assert torch.equal(first.batch(2, 7).stored, again.batch(2, 7).stored)
+    assert not torch.equal(first.batch(2, 7).stored, first.batch(2, 8).stored)
+
+
+def test_ten_steps_reduce_the_loss(bank: Bank, tmp_path: Path) -> None:
+    trainer = trainer_in(tmp_path, TrainSettings(steps=1000, rate=5e-3, warmup=0.0))
+    batch = Sampler(bank, 1, 32).batch(4, 0)
+    losses = [trainer.step(batch) for _ in range(10)]
     assert losses[-1] < losses[0]
-    trainer.steps = 10
-    trainer.save()
-    resumed = Trainer(CellnetSpec(4, (1,)), settings, tmp_path, torch.device("cpu"))
-    assert resumed.steps == 10
-    same = zip(trainer.average.parameters(), resumed.average.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in same)
 
 
-def test_a_run_can_start_from_finished_weights(tmp_path: Path) -> None:
-    settings = TrainSettings(minutes=1.0)
-    first = Trainer(CellnetSpec(4, (1,)), settings, tmp_path / "a", torch.device("cpu"))
-    torch.manual_seed(9)
-    second = Trainer(CellnetSpec(4, (1,)), TrainSettings(minutes=1.0, seed=8), tmp_path / "b", torch.device("cpu"))
-    assert not torch.equal(first.net.head.weight, second.net.head.weight)
-    second.start_from(first.net)
-    assert torch.equal(first.net.head.weight, second.average.head.weight)
+def test_an_interrupted_run_ends_with_the_same_weights(bank: Bank, tmp_path: Path) -> None:
+    whole = trainer_in(tmp_path / "whole", tiny_settings(8))
+    whole.run(bank)
+    cut = trainer_in(tmp_path / "cut", tiny_settings(8))
+    for number in range(1, 4):
+        cut.step(Sampler(bank, 1, 16).batch(2, number))
+    cut.save()
+    resumed = trainer_in(tmp_path / "cut", tiny_settings(8))
+    assert resumed.steps == 3
+    resumed.run(bank)
+    pairs = zip(whole.average.state_dict().values(), resumed.average.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_loss_weighs_every_depth_alike(folder: Path) -> None:
-    bank = build_bank([folder], seed=6)
-    batch = Sampler(bank, 2, 16).batch(6)
+def test_the_average_that_did_best_on_held_back_pictures_is_returned(bank: Bank, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=6, batch=2, side=16, rate=5e-3, validate_every=2)
+    trainer = trainer_in(tmp_path, settings)
+    best = trainer.run(bank)
+    assert Validation(bank).score(best)["mean"] == pytest.approx(trainer.best["mean"], abs=1e-6)
+    lines = (tmp_path / "validation.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4  # a head, after 2, 4 and 6 steps, and at the end
+
+
+def test_validation_scores_every_kind_of_loss(bank: Bank) -> None:
+    scores = Validation(bank).score(trainer_free_network())
+    assert {"m=4", "m=32", "mean"} <= set(scores)
+    assert all(abs(score) < 1.0 for score in scores.values())  # an untrained network answers the cells' centers
+
+
+def trainer_free_network() -> torch.nn.Module:
+    from vdequant.models.cellnet import Cellnet
+
+    return Cellnet(TINY)
+
+
+def test_a_run_can_start_from_weights_with_fewer_blocks_and_is_as_good(bank: Bank, tmp_path: Path) -> None:
+    first = trainer_in(tmp_path / "a", tiny_settings(20))
+    first.run(bank)
+    deeper = Trainer(CellnetSpec(4, (1, 1)), tiny_settings(20), tmp_path / "b", torch.device("cpu"))
+    deeper.start_from(first.net)
+    batch = Sampler(bank, 2, 16).batch(2, 0)
+    given = batch.stored, batch.low, batch.high, batch.spread, batch.facts
+    torch.testing.assert_close(deeper.average(*given), first.net(*given))
+
+
+def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
+    trainer = trainer_in(tmp_path, tiny_settings(2))
+    other = Trainer(CellnetSpec(4, (1,), context=4), tiny_settings(2), tmp_path / "b", torch.device("cpu"))
+    with pytest.raises(ValueError, match="expected weights of every layer but blocks"):
+        other.start_from(trainer.net)
+
+
+def test_loss_weighs_every_depth_alike(bank: Bank) -> None:
+    batch = Sampler(bank, 2, 16).batch(6, 0)
     center = (batch.low + batch.high) / 2
     assert float(cell_loss(center, batch)) > 0
     assert float(cell_loss(batch.truth, batch)) == 0
+
+
+def test_muon_moves_all_directions_of_a_kernel_alike() -> None:
+    net = torch.nn.Conv2d(8, 16, 3, bias=False)
+    optimizer = MuonAdamW(net, 1e-2)
+    before = net.weight.detach().flatten(1).clone()
+    # A gradient with one strong and 15 weak directions.
+    net.weight.grad = (torch.randn(16, 72) + 100 * torch.ones(16, 1) @ torch.randn(1, 72)).view_as(net.weight)
+    optimizer.step()
+    moved = torch.linalg.svdvals(net.weight.detach().flatten(1) - before)
+    assert float(moved[0] / moved[-1]) < 4
+
+
+def test_prefetching_keeps_the_order_and_hands_errors_over() -> None:
+    numbers = itertools.count()
+    assert list(itertools.islice(ahead(lambda: next(numbers)), 5)) == [0, 1, 2, 3, 4]
+
+    def broken() -> int:
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        next(ahead(broken))
+
+
+def test_the_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    log = TrainLog(tmp_path / "log.csv", 0)
+    for step in (2, 4, 6):
+        log.write(step, 1.0, 0.5, 1e-3)
+    TrainLog(tmp_path / "log.csv", 4).write(6, 2.0, 0.4, 1e-3)
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["step", "2", "4", "6"]
+    assert lines[-1].split(",")[1] == "2.0"
+
+
+def test_the_recipe_writes_weights_that_load_and_a_card(folder: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=2, batch=2, side=16, validate_every=1)
+    output = tmp_path / "mine.safetensors"
+    trainer = train(Order((folder,), "s", output, tmp_path / "runs", settings))
+    restored = read_cellnet(output)
+    assert restored.spec == trainer.net.spec
+    card = output.with_suffix(".md").read_text()
+    assert "mine" in card
+    assert str(folder) in card
+    assert "m=8" in card
+
+
+def run_training(folder: Path, runs: Path, launcher: tuple[str, ...] = ("-m", "vdequant")) -> subprocess.Popen[bytes]:
+    words = ["train", "cellnet", "--data", str(folder), "--runs", str(runs), "--steps", "40", "--batch", "2", "-q"]
+    command = [sys.executable, *launcher, *words, "--save-every", "0.1", "-o", f"{runs}.safetensors"]
+    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    assert run_training(folder, tmp_path / "whole").wait(100) == 0
+    for wait in (3.0, 6.0, 8.0):
+        started = run_training(folder, tmp_path / "cut")
+        try:
+            started.wait(wait)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+    assert run_training(folder, tmp_path / "cut").wait(100) == 0
+    whole, cut = (read_cellnet(tmp_path / f"{name}.safetensors").state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(folder: Path, tmp_path: Path) -> None:
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517", "-m", "vdequant")
+    assert run_training(folder, tmp_path / "both", launcher).wait(100) == 0
+    assert read_cellnet(tmp_path / "both.safetensors").spec.channels == 16

@@ -11,5 +11,8 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "restore": "vdequant.cli.restore:parser",
     "probe": "vdequant.cli.probe:parser",
+    "quantize": "vdequant.cli.quantize:parser",
+    "train": "vdequant.cli.train:parser",
+    "evaluate": "vdequant.cli.evaluate:parser",
     "devices": "vdequant.cli.devices:parser",
 }

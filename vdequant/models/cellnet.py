@@ -62,7 +62,7 @@ class CellnetSpec:
 
 
 SMALL = CellnetSpec(channels=16, dilations=(1, 1, 2, 1))
-MEDIUM = CellnetSpec(channels=32, dilations=(1, 2), context=32)
+MEDIUM = CellnetSpec(channels=32, dilations=(1, 2, 1), context=32)
 
 
 def cell_features(stored: Tensor, low: Tensor, high: Tensor) -> Tensor:

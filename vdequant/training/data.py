@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -12,9 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vdequant.errors import InputError
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
 
 SIDE = 256
+SUFFIXES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
 SHARES = (0.6, 0.24, 0.08, 0.08)  # of a batch: lattice, palette, lossy, flat art that is its own truth
@@ -30,6 +33,10 @@ class Batch:
     high: Tensor
     spread: Tensor
     facts: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on ``device``."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -58,26 +65,55 @@ def source_is_held(path: str) -> bool:
     return zlib.crc32(Path(path).stem.rsplit("_", 1)[0].encode()) % 25 == 0
 
 
+def _tiles_of(path: Path) -> list[np.ndarray]:
+    """The whole 256x256 tiles of a picture, at most MOST_TILES, spread over it."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    rows, columns = pixels.shape[0] // SIDE, pixels.shape[1] // SIDE
+    corners = [(row * SIDE, column * SIDE) for row in range(rows) for column in range(columns)]
+    chosen = corners[:: max(1, -(-len(corners) // MOST_TILES))]
+    return [np.ascontiguousarray(_crop(pixels, SIDE, corner)) for corner in chosen]
+
+
 def read_tiles(folders: list[Path]) -> tuple[list[np.ndarray], list[str]]:
-    """All pictures of the folders as RGB tiles, with their paths."""
-    paths = sorted(path for folder in folders for path in folder.rglob("*.webp"))
-    tiles = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    keep = [i for i, tile in enumerate(tiles) if tile.shape == (SIDE, SIDE, 3)]
-    return [tiles[i] for i in keep], [str(paths[i]) for i in keep]
+    """All pictures of the folders, at any depth, cut into RGB tiles; and the path of each tile's picture.
+
+    Raises:
+        InputError: when a folder holds no picture of at least 256x256.
+    """
+    tiles: list[np.ndarray] = []
+    names: list[str] = []
+    for folder in folders:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        before = len(tiles)
+        for path in paths:
+            found = _tiles_of(path)
+            tiles += found
+            names += [str(path)] * len(found)
+        if len(tiles) == before:
+            raise InputError(f"expected pictures of at least {SIDE}x{SIDE} ({', '.join(SUFFIXES)}) in {folder}, "
+                             f"found none among {len(paths)} files")  # fmt: skip
+    return tiles, names
+
+
+def palettes_of(tiles: list[np.ndarray], rng: np.random.Generator) -> list[tuple[int, PaletteRecord]]:
+    """One palette record of each tile, made from up to three other tiles as well."""
+    records = []
+    for number, tile in enumerate(tiles):
+        partners = rng.integers(len(tiles), size=int(rng.integers(0, 4)))
+        records.append((number, palette_record(tile, [tiles[i] for i in partners], rng)))
+    return records
 
 
 def build_bank(folders: list[Path], seed: int, palettes_per_tile: int = 2, lossy_share: float = 0.4) -> Bank:
     """Read tiles and make the expensive degradations once; about four minutes on one core for 2,600 tiles."""
     rng = np.random.default_rng(seed)
     tiles, paths = read_tiles(folders)
-    palettes: list[tuple[int, PaletteRecord]] = []
+    palettes = [pair for _ in range(palettes_per_tile) for pair in palettes_of(tiles, rng)]
     lossy: list[tuple[int, np.ndarray]] = []
     flat: list[PaletteRecord] = []
     held = frozenset(i for i, path in enumerate(paths) if source_is_held(path))
     for number, tile in enumerate(tiles):
-        for _ in range(palettes_per_tile):
-            partners = rng.integers(len(tiles), size=int(rng.integers(0, 4)))
-            palettes.append((number, palette_record(tile, [tiles[i] for i in partners], rng)))
         if rng.random() < lossy_share:
             lossy.append((number, lossy_tile(tile, rng)))
         if "games" in paths[number]:
@@ -93,8 +129,9 @@ def _crop(array: np.ndarray, side: int, corner: tuple[int, int]) -> np.ndarray:
     return array[row : row + side, column : column + side]
 
 
-def _to_tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).float() / 255
+def to_tensor(array: np.ndarray) -> Tensor:
+    """``(H, W, 3)`` uint8 to ``(3, H, W)`` float32 in [0, 1]."""
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1).float() / 255
 
 
 def gradient(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -119,16 +156,24 @@ Sample = tuple[Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]
 
 
 class Sampler:
-    """Cuts batches from a bank with its own generator; flips, transposition and channel order are random."""
+    """Cuts batches from a bank; flips, transposition and channel order are random.
+
+    Each batch has a generator of its own, made from the seed and the batch's number, so that a resumed run goes on
+    with the batches that an uninterrupted one would have had.
+    """
 
     def __init__(self, bank: Bank, seed: int, side: int) -> None:
         self.bank = bank
         self.side = side
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.tiles = [i for i in range(len(bank.tiles)) if i not in bank.held]
         self.photos = [i for i in self.tiles if i in bank.photos]
         self.palettes = [pair for pair in bank.palettes if pair[0] not in bank.held]
         self.lossy = [pair for pair in bank.lossy if pair[0] not in bank.held]
+        # A small bank can lack a kind.
+        present = np.array(SHARES) * [bool(self.tiles), bool(self.palettes), bool(self.lossy), bool(bank.flat)]
+        self.shares = present / present.sum()
 
     def _corner(self) -> tuple[int, int]:
         row, column = self.rng.integers(0, SIDE - self.side + 1, size=2)
@@ -137,10 +182,10 @@ class Sampler:
     def _truth(self) -> Tensor:
         """A crop of a tile, or a synthetic gradient: skies without grain are rare in the tiles and common in games."""
         if self.rng.random() < GRADIENT_SHARE:
-            return _to_tensor(gradient(self.rng, self.side))
+            return to_tensor(gradient(self.rng, self.side))
         numbers = self.photos if self.photos and self.rng.random() < PHOTO_SHARE else self.tiles
         tile = self.bank.tiles[numbers[int(self.rng.integers(len(numbers)))]]
-        return _to_tensor(_crop(tile, self.side, self._corner()))
+        return to_tensor(_crop(tile, self.side, self._corner()))
 
     def _lattice(self) -> Sample:
         truth = self._truth()
@@ -152,24 +197,24 @@ class Sampler:
     def _palette(self, record: PaletteRecord, truth: np.ndarray | None) -> Sample:
         corner = self._corner()
         index = _crop(record.index, self.side, corner).astype(np.int64)
-        stored = _to_tensor(record.palette[index])
+        stored = to_tensor(record.palette[index])
         reach = torch.from_numpy(record.reach[index]).permute(2, 3, 0, 1)
-        goal = stored if truth is None else _to_tensor(_crop(truth, self.side, corner))
+        goal = stored if truth is None else to_tensor(_crop(truth, self.side, corner))
         spread = 4.5 if record.dithered else 1.5
         return goal, stored, stored - reach[0], stored + reach[1], spread, (float(record.dithered), 0.0, 1.0)
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]
         corner = self._corner()
-        truth = _to_tensor(_crop(self.bank.tiles[number], self.side, corner))
-        stored = _to_tensor(_crop(decoded, self.side, corner))
+        truth = to_tensor(_crop(self.bank.tiles[number], self.side, corner))
+        stored = to_tensor(_crop(decoded, self.side, corner))
         # What a probe would say of such a clip: roughly how far values are off, between 2 and 12 codes.
         radius = float((stored - truth).abs().quantile(0.9)) * float(self.rng.uniform(0.8, 1.4))
         radius = min(max(radius, 2 / 255), 12 / 255)
         return truth, stored, (stored - radius).clamp(0, 1), (stored + radius).clamp(0, 1), 1.0, (0.0, 1.0, 0.0)
 
     def _one(self) -> Sample:
-        kind = int(self.rng.choice(4, p=SHARES))
+        kind = int(self.rng.choice(4, p=self.shares))
         if kind == 0:
             return self._lattice()
         if kind == 1:
@@ -179,8 +224,9 @@ class Sampler:
             return self._lossy()
         return self._palette(self.bank.flat[int(self.rng.integers(len(self.bank.flat)))], None)
 
-    def batch(self, count: int) -> Batch:
-        """``count`` fresh pairs."""
+    def batch(self, count: int, number: int) -> Batch:
+        """``count`` pairs, always the same ones for the same seed and ``number``."""
+        self.rng = np.random.default_rng((self.seed, number))
         samples = [self._one() for _ in range(count)]
         pictures = torch.stack([torch.stack(sample[:4]) for sample in samples], dim=1)  # (4, N, 3, S, S)
         if self.rng.random() < 0.5:

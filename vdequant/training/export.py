@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import subprocess
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
+from vdequant import __version__
 from vdequant.models.cellnet import Cellnet
 from vdequant.models.weights import FORMAT
 from vdequant.training.loop import Trainer
@@ -31,34 +33,65 @@ One residual network at full resolution for every quantizer: it is told each sam
 and up) and answers inside it. {parameters:,} parameters, {macs:,} multiply-accumulates a pixel, receptive radius
 {radius} pixels.
 
-- **Licence of the weights**: CC BY-SA 4.0, because a part of the training pictures is under that licence.
-- **Training pictures** (256x256 tiles, none of them in a test set): CLIC 2025 photos, gb82, elementary and pop-os
-  wallpapers, imageio samples (CC0 / Unsplash / public domain); Cloudinary CID22 training part (CC BY-SA 4.0);
-  illustrations by Mikanixonable (CC0), Pepper&Carrot by David Revoy (CC BY 4.0), Ren'Py demo art (MIT), Naev planets
-  (mixed free licences); game screens composed from Kenney sprites (CC0), Unknown Horizons (CC BY-SA 3.0),
-  The Secret Chronicles of Dr. M. (GPL-3) and Naev.
+{data}
 - **Degradations**: 2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
   replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means and octree, plain,
   Floyd-Steinberg and Bayer 4x4; x264 and JPEG after a 3- to 6-bit quantizer; game screens cut to a palette as their
   own truth, so that flat art is left alone; a share of the lattice crops is synthetic gradients.
-- **Training**: {steps:,} steps of {batch} crops of {side}x{side}, {minutes:.0f} minutes on one CPU core (bf16
-  autocast), AdamW {rate}, cosine, moving average of the weights. Made by `scripts/train_release.py --network {letter}`.
-- **Scores**: see the tables in README.md, made by `scripts/evaluate_levels.py`.
+- **Training**: {before}{steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16
+  autocast), Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train cellnet`, source
+  revision {revision}.
+- **Gain on held-back pictures**, in dB over the stored picture: {scores}.
 - **Limits**: trained on cells of 1/64 and more; finer quantization is passed through nearly unchanged.
 """
 
 
-def model_card(name: str, trainer: Trainer) -> str:
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What only the person who trains can say.
+
+    Attributes:
+        name: of the weights.
+        data: Markdown list lines on the licence and the training pictures.
+        before: a sentence on weights that the run started from, or empty.
+    """
+
+    name: str
+    data: str
+    before: str = ""
+
+
+def revision() -> str:
+    """The git revision of the source tree, or the version where there is none."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return done.stdout.strip()
+
+
+def model_card(facts: CardFacts, trainer: Trainer) -> str:
     """The Markdown card of a trained cellnet."""
+    best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
     return CARD.format(
-        name=name,
-        letter=name[-1],
+        name=facts.name,
+        data=facts.data,
+        before=facts.before,
         parameters=count_parameters(trainer.average),
         macs=trainer.net.spec.macs,
         radius=trainer.net.spec.radius,
         steps=trainer.steps,
         batch=trainer.settings.batch,
         side=trainer.settings.side,
-        minutes=trainer.seconds / 60,
+        seconds=trainer.seconds,
+        device=trainer.device,
         rate=trainer.settings.rate,
+        revision=revision(),
+        scores=", ".join(f"{kind} {score:+.2f}" for kind, score in best.items()) or "not measured",
     )

@@ -1,0 +1,119 @@
+"""``vdequant train MODEL --data DIR -o FILE``: make weights from pictures of your own; resumes where it was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vdequant.cli.console import Console
+from vdequant.cli.options import Parser, add_reporting_options
+from vdequant.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from vdequant.training.loop import Trainer, TrainSettings
+
+MODELS = ("cellnet",)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of this command; its ``run`` is :func:`run`."""
+    result = Parser(
+        prog="vdequant train",
+        description="Train MODEL on folders of full-color pictures. Stopped or killed, the same command goes on from "
+        "the last checkpoint. With several GPUs: torchrun --nproc-per-node N -m vdequant train ...",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    result.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    result.add_argument(
+        "--data", type=Path, nargs="+", metavar="DIR", default=[], help="folders, searched at any depth"
+    )
+    result.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="safetensors file; a model card goes beside it"
+    )
+    result.add_argument("--size", choices=("s", "m"), default="s", help="of cellnet: s (default) or m")
+    result.add_argument("--init", type=Path, default=None, metavar="FILE", help="weights to start from")
+    result.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (runs/)")
+    result.add_argument(
+        "--smoke", action="store_true", default=False, help="a run of seconds, to see that all is there"
+    )
+    _add_schedule(result)
+    add_reporting_options(result)
+    result.set_defaults(run=run, json=False, verbose=False, quiet=False, output=None, device="cpu", threads=1)
+    return result
+
+
+def _add_schedule(parser: argparse.ArgumentParser) -> None:
+    """How long and how fast; options left out keep the defaults of TrainSettings."""
+    group = parser.add_argument_group("schedule")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument(
+        "--steps", type=int, metavar="N", help="length in steps: a resumed run is exact to the last bit"
+    )
+    length.add_argument("--minutes", type=float, metavar="M", help="length in minutes of training")
+    group.add_argument("--batch", type=int, metavar="N", help="crops a step (16)")
+    group.add_argument("--side", type=int, metavar="PX", help="side of a crop (64)")
+    group.add_argument("--rate", type=float, metavar="R", help="peak learning rate (0.0025)")
+    group.add_argument("--seed", type=int, metavar="N", help="of weights and batches (1)")
+    group.add_argument("--save-every", type=float, metavar="SECONDS", help="between checkpoints (120)")
+    group.add_argument("--device", metavar="NAME", help="cpu (default), cuda, cuda:1")
+    group.add_argument("--threads", type=int, metavar="N", help="threads on a CPU (1)")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Train, and say where the weights are."""
+    if args.smoke:
+        return _smoke(args, console)
+    from vdequant.training.recipe_cellnet import Order, train
+
+    settings = _settings(args)
+    order = Order(tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init)
+
+    def told(trainer: Trainer, loss: float) -> None:
+        if not trainer.ranks.first:
+            return
+        best = f", best {trainer.best['mean']:+.3f} dB" if trainer.best else ""
+        console.note(f"{trainer.done:5.1%}  step {trainer.steps}  {trainer.seconds:.0f} s  loss {loss:.4f}{best}")
+
+    trainer = train(order, told)
+    if not trainer.ranks.first:
+        return 0
+    if console.as_json:
+        console.answer({"output": str(args.output), "steps": trainer.steps, "gain_db": trainer.best})
+    else:
+        console.result(f"{args.output}: {trainer.steps} steps, {trainer.seconds:.0f} s")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> TrainSettings:
+    from vdequant.training.loop import TrainSettings
+
+    if not args.data or args.output is None:
+        raise UsageError("expected --data DIR and -o FILE, or --smoke; see vdequant train --help")
+    if args.output.suffix != ".safetensors":
+        raise UsageError(f"expected -o with the suffix .safetensors, got {args.output}")
+    given = {name: value for name, value in vars(args).items() if name in {f.name for f in fields(TrainSettings)}}
+    wrong = [name for name, value in given.items() if name != "seed" and value <= 0]
+    if wrong:
+        raise UsageError(f"expected {wrong[0]} above 0, got {given[wrong[0]]}")
+    if not given.get("steps") and not given.get("minutes"):
+        given["minutes"] = 60.0
+    return TrainSettings(**given)
+
+
+def _smoke(args: argparse.Namespace, console: Console) -> int:
+    import tempfile
+
+    from vdequant.training.recipe_cellnet import smoke
+
+    with tempfile.TemporaryDirectory() as folder:
+        first, last = smoke(Path(folder))
+    if not last < first:
+        raise ModelError(f"expected training to lower the loss, got {first:.4f} at first and {last:.4f} at last")
+    if console.as_json:
+        console.answer({"first_loss": first, "last_loss": last})
+    else:
+        console.result(f"loss {first:.4f} at first, {last:.4f} at last: training works here")
+    return 0

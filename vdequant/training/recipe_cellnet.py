@@ -1,0 +1,121 @@
+"""The recipe of cellnet: pictures in, safetensors and model card out; ``vdequant train cellnet``."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vdequant.errors import InputError, UsageError
+from vdequant.models.cellnet import MEDIUM, SMALL, CellnetSpec
+from vdequant.models.weights import read_cellnet
+from vdequant.training.data import SIDE, Bank, build_bank, gradient, palettes_of
+from vdequant.training.export import CardFacts, export_cellnet, model_card
+from vdequant.training.loop import Trainer, TrainSettings
+from vdequant.training.parallel import join, leave
+
+SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM}
+SMOKE = CellnetSpec(8, (1,))
+SMOKE_STEPS = 60
+OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train.
+
+    Attributes:
+        folders: with full-color pictures.
+        size: "s" or "m".
+        output: the safetensors file; the model card goes beside it, as .md.
+        runs: folder of checkpoints, logs and the cached training set.
+        settings: of the loop.
+        device: "cpu" or "cuda".
+        threads: intra-op threads on a CPU.
+        init: weights to start from.
+        card: lines of the model card on licence and data; None names the folders.
+        before: a sentence of the card on the weights that the run starts from.
+    """
+
+    folders: tuple[Path, ...]
+    size: str
+    output: Path
+    runs: Path
+    settings: TrainSettings
+    device: str = "cpu"
+    threads: int = 1
+    init: Path | None = None
+    card: str | None = None
+    before: str = ""
+
+
+def _bank(folders: Sequence[Path], cache: Path) -> Bank:
+    """The training set from its cache, or made and cached (a file of ours: it is never read from elsewhere)."""
+    if cache.exists():
+        with cache.open("rb") as file:
+            cached: Bank = pickle.load(file)
+        return cached
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise InputError(f"expected folders with pictures, got {', '.join(missing)}; give --data DIR")
+    bank = build_bank(list(folders), seed=1, palettes_per_tile=1, lossy_share=0.3)
+    unfinished = cache.with_suffix(".next")
+    with unfinished.open("wb") as file:
+        pickle.dump(bank, file, protocol=5)
+    unfinished.replace(cache)
+    return bank
+
+
+def check_torch() -> None:
+    """Training needs Muon; restoring does not."""
+    if not hasattr(torch.optim, "Muon"):
+        raise UsageError(f"training needs torch 2.9 or newer, got {torch.__version__}; pip install -U torch")
+
+
+def train(order: Order, told: Callable[[Trainer, float], None] | None = None) -> Trainer:
+    """Train or resume, and write weights and card.
+
+    Raises:
+        InputError: when a folder or its pictures are missing.
+        UsageError: when torch is too old.
+    """
+    check_torch()
+    torch.set_num_threads(order.threads)
+    order.runs.mkdir(parents=True, exist_ok=True)
+    device = torch.device(order.device)
+    ranks = join(device)
+    try:
+        trainer = Trainer(SIZES[order.size], order.settings, order.runs / f"cellnet-{order.size}", device, ranks)
+        if order.init is not None and trainer.steps == 0:
+            trainer.start_from(read_cellnet(order.init))
+        trainer.run(_bank(order.folders, order.runs / "bank.pkl"), told)
+        if ranks.first:
+            order.output.parent.mkdir(parents=True, exist_ok=True)
+            export_cellnet(trainer.average, order.output)
+            card = order.card or OWN_DATA.format(folders=", ".join(str(folder) for folder in order.folders))
+            facts = CardFacts(order.output.stem, card, order.before)
+            order.output.with_suffix(".md").write_text(model_card(facts, trainer))
+    finally:
+        leave()
+    return trainer
+
+
+def smoke(runs: Path) -> tuple[float, float]:
+    """A training run of seconds on synthetic gradients, to see that everything fits together.
+
+    Returns:
+        The mean loss of the first and of the last ten of 60 steps.
+    """
+    check_torch()
+    rng = np.random.default_rng(1)
+    tiles = [gradient(rng, SIDE) for _ in range(4)]
+    palettes = palettes_of(tiles, rng)
+    bank = Bank(tiles, palettes, [(i, tile) for i, tile in enumerate(tiles)], [record for _, record in palettes])
+    settings = TrainSettings(steps=SMOKE_STEPS, batch=8, side=32, rate=5e-3, log_every=10, validate_every=0)
+    losses: list[float] = []
+    Trainer(SMOKE, settings, runs, torch.device("cpu")).run(bank, lambda _, loss: losses.append(loss))
+    return losses[0], losses[-1]

@@ -13,6 +13,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -74,8 +75,24 @@ def bare_fps(name: str, width: int, height: int, frames: int, workers: int) -> f
     return frames / (time.perf_counter() - began)
 
 
+def table(width: int, height: int, frames: int, restorers: Sequence[str], workers: int) -> str:
+    """A Markdown table, a row a restorer."""
+    lines = ["| restorer | end to end, fps | bare network, fps | ratio | slowest stage | busy |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mkv"
+        write_clip(clip, width, height, frames)
+        for name in restorers:
+            settings = Settings(restorer=name, scale=1, workers=workers, overwrite=True)
+            done = restore(str(clip), str(Path(folder) / "out.mkv"), settings)
+            bare = bare_fps(name, width, height, frames, workers)
+            ratio, stage = done.fps / bare, f"{done.busiest} | {done.busy_share:.2f}"
+            lines.append(f"| {name} | {done.fps:.1f} | {bare:.1f} | {ratio:.2f} | {stage} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print one line a restorer."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="256x240", help="WIDTHxHEIGHT of the clip")
     parser.add_argument("--frames", type=int, default=600, help="frames of the clip")
@@ -84,20 +101,7 @@ def main() -> None:
     args = parser.parse_args()
     width, height = (int(number) for number in args.size.split("x"))
     print(f"{args.size}, {args.frames} frames, {choose_engine('auto', args.workers).describe()}")
-    print("| restorer | end to end, fps | bare network, fps | ratio | slowest stage | busy |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "clip.mkv"
-        write_clip(clip, width, height, args.frames)
-        for name in args.restorers:
-            settings = Settings(restorer=name, scale=1, workers=args.workers, overwrite=True)
-            done = restore(str(clip), str(Path(folder) / "out.mkv"), settings)
-            bare = bare_fps(name, width, height, args.frames, args.workers)
-            print(
-                f"| {name} | {done.fps:.1f} | {bare:.1f} | {done.fps / bare:.2f} |"
-                f" {done.busiest} | {done.busy_share:.2f} |",
-                flush=True,
-            )
+    print(table(width, height, args.frames, args.restorers, args.workers))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from av.subtitles.subtitle import SubtitleSet
 from torch import Tensor
 
 from vdequant.color import from_rgb
-from vdequant.frames import Frame, Layout, SourceInfo
+from vdequant.frames import Frame, Layout, Matrix, Siting, SourceInfo
 from vdequant.media.passthrough import ASS_HEADER
+from vdequant.media.pixels import pack
 
 MILLISECONDS = Fraction(1, 1000)
 
@@ -28,6 +29,14 @@ def gradient(height: int = 16, width: int = 24, shift: int = 0) -> Tensor:
     x = torch.linspace(0, 1, width).expand(height, width)
     y = torch.linspace(0, 1, height).unsqueeze(1).expand(height, width)
     return torch.stack([x, y, (x + y) / 2]).roll(shift, -1).contiguous()
+
+
+def grained(seed: int, side: int = 48) -> np.ndarray:
+    """A smooth colorful picture with some grain, ``(side, side, 3)`` uint8: something to lose, something to restore."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] / side
+    planes = [0.5 + 0.4 * np.sin(5 * x + seed + c) * np.cos(4 * y + c) for c in range(3)]
+    return (np.stack(planes, -1) * 255 + random.normal(0, 2, (side, side, 3))).clip(0, 255).round().astype(np.uint8)
 
 
 def frames(layout: Layout, count: int = 4, time_base: Fraction = MILLISECONDS, step: int = 20) -> list[Frame]:
@@ -213,3 +222,42 @@ def stamps(path: Path | BinaryIO) -> list[Fraction]:
     with av.open(str(path) if isinstance(path, Path) else path) as source:
         film = source.streams.video[0]
         return [frame.pts * Fraction(film.time_base) for frame in source.decode(film)]
+
+
+def tile_scene(colors: Sequence[tuple[int, int, int]], moment: int = 0, size: tuple[int, int] = (64, 80)) -> np.ndarray:
+    """Flat tiles of 16x16 with an outlined box and a line, scrolling with ``moment``: ``(height, width, 3)`` uint8."""
+    many = len(colors)
+    tiles = np.zeros((32, 16, 16), np.int64)
+    for i, tile in enumerate(tiles):
+        tile[:] = i % many
+        top = i % 5
+        tile[1 + top : 12, 4:12] = (3 * i + 2) % many
+        tile[2 + top : 11, 5:11] = (7 * i + 1) % many
+        tile[9 + top, 2:9] = (5 * i + 4) % many
+    places = np.array([[(r * 5 + c) % 32 for c in range(16)] for r in range(16)])
+    plane = np.roll(tiles[places].transpose(0, 2, 1, 3).reshape(256, 256), -moment, 1)
+    height, width = size
+    return np.array(colors, np.uint8)[plane[:height, :width]]
+
+
+def enlarged_clip(
+    path: Path,
+    pictures: Sequence[np.ndarray],
+    scale: tuple[int, int] = (3, 3),
+    *,
+    crf: int = 18,
+    codec: str = "libx264",
+) -> None:
+    """Native pictures repeated ``scale`` times across and down, then untagged BT.601 4:2:0, as recorders write it."""
+    across, down = scale
+    height, width = pictures[0].shape[0] * down, pictures[0].shape[1] * across
+    layout = Layout(width, height, "yuv", 8, (1, 1), Matrix.SMPTE170M, False, Siting.CENTER)
+    with av.open(str(path), "w") as out:
+        film = out.add_stream(codec, rate=60, options={"crf": str(crf), "preset": "veryfast"})
+        film.height, film.width, film.pix_fmt = height, width, "yuv420p"
+        for moment, picture in enumerate(pictures):
+            big = torch.from_numpy(picture.repeat(down, 0).repeat(across, 1)).permute(2, 0, 1) / 255
+            frame = pack(from_rgb(big, layout), "yuv420p")
+            frame.pts, frame.time_base = moment, Fraction(1, 60)
+            out.mux(film.encode(frame))
+        out.mux(film.encode(None))

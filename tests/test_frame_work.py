@@ -8,6 +8,7 @@ import torch
 from vdequant.frame_work import Recipe, expand, fold, restore_planes, split_screen
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import Cells
+from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Needs
 
@@ -108,3 +109,24 @@ def test_a_frame_that_is_not_made_of_native_pixels_is_restored_in_full() -> None
     recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), native=(2, 2))
     done = restore_planes(recipe, planes_of(quantizer), SOURCE, certify=True)
     assert done.samples == int(done.inside) == 3 * 8 * 12  # type: ignore[arg-type]
+
+
+def test_behind_a_codec_native_pixels_are_folded_by_their_middle() -> None:
+    from vdequant.restorers.identity import Identity
+
+    native = torch.randint(0, 255, (1, 8, 12)).float()
+    luma = native.repeat_interleave(3, -1).repeat_interleave(3, -2)
+    luma[..., ::3, :] = (luma[..., ::3, :] + 9).clamp(max=255)  # what ringing does to the rim of a native pixel
+    source = Layout(36, 24, "gray", 8)
+    recipe = Recipe(Identity(), ToleranceQuantizer(4 / 255), Layout(36, 24, "gray", 8), native=(3, 3), exact=False)
+    done = restore_planes(recipe, (luma.to(torch.uint8),), source, certify=True)
+    assert done.samples == 3 * 8 * 12
+    assert torch.equal(done.planes[0][:, 1::3, 1::3].float(), native)
+    assert torch.equal(done.planes[0][:, ::3, ::3].float(), native)
+
+
+def test_a_frame_off_the_grid_behind_a_codec_is_restored_in_full() -> None:
+    noise = torch.randint(0, 255, (1, 24, 36), dtype=torch.uint8)
+    source = Layout(36, 24, "gray", 8)
+    recipe = Recipe(Wild(), ToleranceQuantizer(4 / 255), Layout(36, 24, "rgb", 16), native=(3, 3), exact=False)
+    assert restore_planes(recipe, (noise,), source, certify=True).samples == 3 * 24 * 36

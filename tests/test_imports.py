@@ -18,8 +18,10 @@ MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 GROUND = ("errors", "checks", "frames", "color", "bluenoise", "settings")
 STAGES = ("media", "quantizers", "models", "metrics", "schedule")
-JOINERS = ("pipeline", "frame_work")  # files beside the folders that put stages together
-ALL_BUT_CLI = ("ground", *STAGES, "restorers", "temporal", "edits", "weights", "pipeline", "evaluation", "training")
+# files beside the folders that put stages together
+JOINERS = ("pipeline", "planning", "frame_work", "degrading", "arrays")
+ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")
+ALL_BUT_CLI = ("ground", *STAGES, *ABOVE)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ground": (),
     **dict.fromkeys(STAGES, ("ground",)),
@@ -28,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "temporal": ("ground", "quantizers", "models"),
     "edits": ("ground", "quantizers", "models", "restorers"),
     "pipeline": ("ground", *STAGES, "restorers", "temporal", "edits"),
+    "probing": ("ground", *STAGES, "pipeline"),
     "evaluation": ALL_BUT_CLI,
     "training": ALL_BUT_CLI,
     "cli": (*ALL_BUT_CLI, "root"),

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import av
 import cv2
+import make
 import numpy as np
 import pytest
 
 import vdequant
 from vdequant.errors import UsageError, VdequantError
+from vdequant.frames import Matrix
 from vdequant.pipeline import Plan, probe, restore
 from vdequant.settings import Settings
 
@@ -177,3 +179,65 @@ def test_jpeg_pictures_are_taken_as_lossy(tmp_path: Path) -> None:
     truth = shaded(64, 64, 0, bits=8)
     cv2.imwrite(str(tmp_path / "in.jpg"), truth[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert probe(str(tmp_path / "in.jpg")).finding.kind == "lossy"
+
+
+DRAWN = [(239, 198, 156), (66, 115, 231), (16, 115, 231), (255, 255, 255), (222, 165, 99), (49, 57, 57)]
+DRAWN += [(99, 57, 49), (140, 82, 57), (90, 82, 82), (0, 148, 148), (173, 49, 49), (24, 107, 74)]
+
+
+def test_a_lossy_enlarged_capture_is_snapped_before_it_is_restored(tmp_path: Path) -> None:
+    pictures = [make.tile_scene(DRAWN, moment // 3, (96, 128)) for moment in range(9)]
+    make.enlarged_clip(tmp_path / "in.mp4", pictures)
+    summary = restore(str(tmp_path / "in.mp4"), str(tmp_path / "out"), Settings(restorer="identity", device="cpu"))
+    files = sorted((tmp_path / "out").iterdir())
+    written = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., ::-1] / 257 for file in files]
+    same = [(a[1::3, 1::3].round() == b).all(-1).mean() for a, b in zip(written, pictures, strict=True)]
+    assert np.mean(same) > 0.98
+    assert all((a == a[1::3, 1::3].repeat(3, 0).repeat(3, 1)).all() for a in written)
+    assert summary.certificate == 1.0
+    assert 2 <= summary.tolerance <= 8
+    assert summary.snapped is not None
+    assert summary.snapped > 0.98
+
+
+def test_the_matrix_that_the_colors_prove_is_used_and_written(tmp_path: Path) -> None:
+    # 600 lines without a tag: BT.709 to a player, BT.601 in truth.
+    make.enlarged_clip(tmp_path / "in.mp4", [make.tile_scene(DRAWN, moment, (200, 64)) for moment in range(3)])
+    plan = probe(str(tmp_path / "in.mp4"))
+    assert plan.finding.matrix is Matrix.SMPTE170M
+    settings = Settings(scale=1, codec="h264", device="cpu")
+    restore(str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), settings)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.colorspace == Matrix.SMPTE170M
+
+
+def test_lossless_sources_state_no_tolerance(clip: Path, tmp_path: Path) -> None:
+    summary = restore(str(clip), str(tmp_path / "out.mkv"), Settings(scale=1, restorer="identity"))
+    assert (summary.tolerance, summary.snapped) == (0.0, None)
+
+
+def test_fidelity_moves_a_snapped_picture_only_that_share_of_the_way(tmp_path: Path) -> None:
+    make.enlarged_clip(tmp_path / "in.mp4", [make.tile_scene(DRAWN, 0, (96, 128))] * 3)
+    shares = []
+    for fidelity in (0.0, 1.0):
+        settings = Settings(restorer="deband", scale=1, lossless=True, fidelity=fidelity, overwrite=True, device="cpu")
+        shares.append(restore(str(tmp_path / "in.mp4"), str(tmp_path / "out.mkv"), settings).certificate)
+    assert shares[0] is not None
+    assert shares[0] <= shares[1] == 1.0
+
+
+@pytest.mark.parametrize("kind", ["alpha", "gray", "16 bits", "16-bit gray"])
+def test_odd_pictures_are_restored_in_their_own_kind(tmp_path: Path, kind: str) -> None:
+    picture = shaded(48, 48, 0, bits=4)
+    pixels = {
+        "alpha": np.dstack([picture, picture[..., 0]]),
+        "gray": picture[..., 0],
+        "16 bits": picture.astype(np.uint16) * 257,
+        "16-bit gray": picture[..., 0].astype(np.uint16) * 257,
+    }[kind]
+    cv2.imwrite(str(tmp_path / "in.png"), pixels)
+    summary = restore(str(tmp_path / "in.png"), str(tmp_path / "out.png"), Settings(restorer="deband", device="cpu"))
+    written = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
+    assert written.shape == pixels.shape
+    assert written.dtype == np.uint16
+    assert summary.certificate == 1.0

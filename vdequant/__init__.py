@@ -3,18 +3,26 @@
 Importing this package loads neither torch nor PyAV; the functions below import what they need when called.
 
     summary = vdequant.restore("game.mkv", "restored.mp4", vdequant.Settings(restorer="cellnet-s"))
+    coarse = vdequant.quantize(photo, "m=8")  # arrays and tensors
+    fine = vdequant.dequantize(coarse)
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vdequant.errors import InputError, ModelError, OutputError, UsageError, VdequantError
 from vdequant.settings import Settings
 
 if TYPE_CHECKING:
-    from vdequant.pipeline import Observer, Plan, Summary
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from vdequant.pipeline import Observer, Summary
+    from vdequant.planning import Plan
+
+    Array = TypeVar("Array", NDArray[Any], Tensor)
 
 __version__ = "0.1.0"
 
@@ -26,7 +34,9 @@ __all__ = [
     "UsageError",
     "VdequantError",
     "__version__",
+    "dequantize",
     "probe",
+    "quantize",
     "restore",
 ]
 
@@ -59,3 +69,49 @@ def probe(input: str | os.PathLike[str], settings: Settings | None = None) -> Pl
     from vdequant import pipeline
 
     return pipeline.probe(os.fspath(input), settings or Settings())
+
+
+def quantize(x: Array, to: str = "5-5-5", *, dither: str = "none", seed: int = 0) -> Array:
+    """Quantize pictures in memory; what ``vdequant quantize`` does to files.
+
+    Args:
+        x: NumPy ``(H, W)`` gray, ``(H, W, 3)`` or ``(N, H, W, 3)``, as uint8, uint16 or floats in [0, 1]; or a torch
+            tensor ``(3, H, W)`` or ``(N, 3, H, W)`` of floats in [0, 1].
+        to: what shall be lost, in the words of ``--to``: "m=8", "5-6-5/shift", "palette:16", "jpeg:10", "nes".
+            A palette is made for all pictures together.
+        dither: "none", "fs", "atkinson", "jarvis", "bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise".
+        seed: of palettes by k-means and of random depths.
+
+    Returns:
+        The same shape and type as ``x``; integer codes are rounded. No gradient passes; the classes of
+        ``vdequant.quantizers`` have ``soft`` and ``straight_through`` for that.
+
+    Raises:
+        VdequantError: with one line that says what was expected, what came and what to do.
+    """
+    from vdequant import arrays
+
+    return arrays.quantize(x, to, dither=dither, seed=seed)
+
+
+def dequantize(
+    x: Array, quantizer: str = "auto", *, restorer: str = "auto", fidelity: float = 1.0, device: str = "auto"
+) -> Array:
+    """Restore coarsely quantized pictures in memory; what ``vdequant INPUT -o OUTPUT`` does to files.
+
+    Args:
+        x: as for :func:`quantize`; several pictures are taken for a clip that was quantized in one way.
+        quantizer: what was lost, in the words of ``--quantizer``; "auto" finds it out.
+        restorer: "auto", or a name of the README's table.
+        fidelity: 1: quantizing the result gives ``x`` again; 0: trust the restorer alone.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+
+    Returns:
+        float32 in [0, 1] in the shape of ``x``, a tensor on the device of ``x``.
+
+    Raises:
+        VdequantError: with one line that says what was expected, what came and what to do.
+    """
+    from vdequant import arrays
+
+    return arrays.dequantize(x, quantizer, restorer=restorer, fidelity=fidelity, device=device)

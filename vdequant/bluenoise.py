@@ -41,5 +41,6 @@ def _texture() -> Tensor:
 @lru_cache(maxsize=8)
 def blue_noise(height: int, width: int, device: torch.device) -> Tensor:
     """Thresholds in (0, 1), uniformly distributed, of shape ``(height, width)``."""
-    tiles = _texture().to(device).repeat(-(-height // SIDE), -(-width // SIDE))
-    return tiles[:height, :width].contiguous()
+    with torch.inference_mode(False):  # kept for later callers, who may want gradients
+        tiles = _texture().to(device).repeat(-(-height // SIDE), -(-width // SIDE))
+        return tiles[:height, :width].contiguous()

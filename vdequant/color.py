@@ -29,7 +29,11 @@ LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 @lru_cache(maxsize=32)
 def yuv_to_rgb_matrix(matrix: Matrix, full_range: bool, bits: int) -> tuple[Tensor, Tensor]:
     """The 3x3 matrix and the offset with ``rgb = matrix @ (codes - offset)``; rgb in [0, 1], float64 on the CPU."""
-    kr, kb = LUMA_WEIGHTS[matrix]
+    with torch.inference_mode(False):  # kept for later callers, who may want gradients
+        return _yuv_to_rgb_matrix(*LUMA_WEIGHTS[matrix], full_range, bits)
+
+
+def _yuv_to_rgb_matrix(kr: float, kb: float, full_range: bool, bits: int) -> tuple[Tensor, Tensor]:
     kg = 1 - kr - kb
     unit = 1 << (bits - 8)
     top = float((1 << bits) - 1)
@@ -74,7 +78,7 @@ def _upsample_axis(plane: Tensor, size: int, shift: int, cosited: bool, dim: int
     return torch.lerp(plane.index_select(dim, low), plane.index_select(dim, high), share)
 
 
-def _upsample_chroma(plane: Tensor, layout: Layout) -> Tensor:
+def upsample_chroma(plane: Tensor, layout: Layout) -> Tensor:
     across, down = layout.chroma
     if down:
         plane = _upsample_axis(plane, layout.height, down, _cosited(layout.siting, "y"), -2)
@@ -104,7 +108,7 @@ def to_rgb(planes: tuple[Tensor, ...], layout: Layout) -> Tensor:
             return (luma / top).clamp_(0, 1).unsqueeze(-3).expand(*luma.shape[:-2], 3, *luma.shape[-2:]).contiguous()
         return torch.stack(floats, dim=-3).div_(top)
     matrix, offset = yuv_to_rgb_matrix(layout.matrix, layout.full_range, layout.bits)
-    y, cb, cr = floats[0], _upsample_chroma(floats[1], layout), _upsample_chroma(floats[2], layout)
+    y, cb, cr = floats[0], upsample_chroma(floats[1], layout), upsample_chroma(floats[2], layout)
     constant = -(matrix @ offset)
     rows = []
     for row, shift in zip(matrix.tolist(), constant.tolist(), strict=True):

@@ -1,20 +1,25 @@
 """What happens to one batch of frames, on whatever device: planes in, planes out. No I/O, no threads.
 
 planes ─► RGB float ─► fold to native pixels ─► cells ─► restorer ─► into the cells ─► expand ─► planes
+   └──► behind a lossy codec: fold by median ─► snap to clean colors ──┘
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import lcm
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from vdequant.color import from_rgb, to_rgb
-from vdequant.frames import Layout
+from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
-from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
+from vdequant.quantizers.mean_cells import dithered_cells
+from vdequant.quantizers.snapping import Snap
 from vdequant.restorers.base import Needs, Restorer
 from vdequant.schedule.tiles import apply_tiled
 
@@ -33,6 +38,9 @@ class Recipe:
         rounding_dither: blue noise instead of rounding in the last step.
         compare: keep the source in the left half.
         tile: side of a tile in native pixels.
+        exact: the source's samples are what the quantizer made; else a codec has moved them a little.
+        snap: takes frames from a lossy codec to their clean colors.
+        matrix: of the source's YUV, where the frames' own layout only assumes one.
     """
 
     restorer: Restorer
@@ -45,6 +53,9 @@ class Recipe:
     rounding_dither: bool = False
     compare: bool = False
     tile: int = 1 << 30
+    exact: bool = True
+    snap: Snap | None = None
+    matrix: Matrix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +82,11 @@ def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tens
 
 
 def _cells(recipe: Recipe, y: Tensor) -> Cells:
-    if recipe.dithered and isinstance(recipe.quantizer, PaletteQuantizer):
-        return recipe.quantizer.cells(y, dithered=True)
-    return recipe.quantizer.cells(y)
+    cells = recipe.quantizer.cells(y)
+    # A quantizer that dithers itself knows more than that: its pattern may bind every sample.
+    if recipe.dithered and not isinstance(recipe.quantizer, DitherQuantizer):
+        return dithered_cells(cells)
+    return cells
 
 
 def _margin(recipe: Recipe) -> float:
@@ -105,7 +118,9 @@ def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
         restored = toward_cells(recipe.restorer.restore(padded, cells), cells, recipe.fidelity, _margin(recipe))
         return restored[..., :height, :width]
 
-    return apply_tiled(work, y, side=recipe.tile, halo=needs.halo, align=needs.align)
+    # Patterns of an ordered dither, attribute cells and JPEG blocks count from the picture's corner.
+    align = lcm(needs.align, getattr(recipe.quantizer, "period", 1))
+    return apply_tiled(work, y, side=recipe.tile, halo=needs.halo, align=align)
 
 
 def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
@@ -114,6 +129,29 @@ def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
         return restored
     top = float((1 << recipe.output.bits) - 1)
     return (restored * top).round() / top
+
+
+def _native_exact(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, tuple[int, int]]:
+    """RGB ``(N, 3, h, w)`` at native size, and that of its pixels in the source."""
+    source = to_rgb(planes, layout)
+    y = fold(source, recipe.native)
+    if recipe.native == (1, 1) or torch.equal(expand(y, *recipe.native, *source.shape[-2:]), source):
+        return y, recipe.native
+    # The probe saw a few frames; this one is not made of whole native pixels (an overlay, a cut to a menu).
+    return source, (1, 1)
+
+
+def _native_blurred(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, tuple[int, int]]:
+    """The same behind a lossy codec, where native pixels are no longer of one value, snapped where that is sure."""
+    native = recipe.native
+    if native == (1, 1) and recipe.snap is None:
+        return to_rgb(planes, layout), native
+    codes, luma = fold_codes(planes, layout, native), 1 if layout.model == "rgb" else 0
+    if native != (1, 1) and not lies_on_grid(planes[luma], codes[:, luma], layout, native):
+        return to_rgb(planes, layout), (1, 1)
+    if recipe.snap is not None:
+        return recipe.snap(codes)[0], native
+    return codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous(), native
 
 
 def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *, certify: bool) -> Restored:
@@ -126,11 +164,9 @@ def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *
     Returns:
         Planes in ``recipe.output``.
     """
-    source = to_rgb(planes, layout)
-    y, (across, down) = fold(source, recipe.native), recipe.native
-    if recipe.native != (1, 1) and not torch.equal(expand(y, across, down, *source.shape[-2:]), source):
-        # The probe saw a few frames; this one is not made of whole native pixels (an overlay, a cut to a menu).
-        y, (across, down) = source, (1, 1)
+    if recipe.matrix is not None:
+        layout = replace(layout, matrix=recipe.matrix)
+    y, (across, down) = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, layout)
     restored = restore_native(recipe, y)
     inside, samples = None, 0
     if certify:
@@ -138,7 +174,7 @@ def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *
         samples = restored.numel()
     picture = expand(restored, across * recipe.scale, down * recipe.scale, recipe.output.height, recipe.output.width)
     if recipe.compare:
-        before = expand(source, recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)
+        before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)
         picture = split_screen(before, picture)
     return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
 

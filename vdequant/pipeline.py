@@ -17,16 +17,13 @@ from typing import Any, Protocol
 
 import torch
 
-from vdequant.color import from_rgb, to_rgb
-from vdequant.errors import InputError
+from vdequant.color import from_rgb
 from vdequant.frame_work import Recipe, Restored, expand, restore_planes
-from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
+from vdequant.frames import Frame, Layout, SidePacket
 from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.sink import Finished, Sink, open_sink
-from vdequant.media.source import Source, open_source
-from vdequant.quantizers.base import Quantizer
-from vdequant.quantizers.estimate import Finding, estimate
-from vdequant.quantizers.spec import parse_quantizer, resolve
+from vdequant.media.source import open_source
+from vdequant.planning import Plan, analyse
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.base import Restorer
 from vdequant.schedule.cpu import CpuWorkers
@@ -36,10 +33,7 @@ from vdequant.schedule.stages import StageReport, Workers, run_stages
 from vdequant.schedule.tiles import automatic_side
 from vdequant.settings import Settings
 
-SAMPLES = 12  # frames looked at by the probe
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
-MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h264", "hevc", "vvc", "mjpeg"})
-LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc1", "prores", "dnxhd"}
 
 
 class Observer(Protocol):
@@ -72,55 +66,13 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What was found in the input and what will be done about it."""
-
-    source: SourceInfo
-    finding: Finding
-    quantizer: Quantizer
-    restorer: str
-    engine: Engine
-    dithered: bool
-    output: OutputPlan | None
-
-    @property
-    def device(self) -> str:
-        """Where the network will run, in words."""
-        return self.engine.describe()
-
-    @property
-    def native(self) -> tuple[int, int]:
-        """Horizontal and vertical size of a native pixel."""
-        return self.finding.native_scale
-
-    def _doing(self) -> str:
-        if self.restorer == "identity":
-            return "nothing (no loss that could be restored; --restorer cellnet-m tries all the same)"
-        return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
-
-    def lines(self) -> list[str]:
-        """The plan in two or three short lines."""
-        layout = self.source.layout
-        kind = " ".join(word for word in (self.source.codec or self.source.kind, self.source.pixel_format) if word)
-        moving = self.source.kind != "image"
-        frames = f", {self.source.frames} frames" if self.source.frames and moving else ""
-        rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
-        lines = [
-            f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
-            f"doing: {self._doing()} on {self.device}",
-        ]
-        if self.output is not None:
-            out = self.output
-            size = f"{out.layout.width}x{out.layout.height}"
-            notes = "".join(f"; {note}" for note in out.notes)
-            kind = " ".join(word for word in (out.codec or out.container, out.pix_fmt) if word)
-            lines.append(f"writing: {out.path}, {kind}, {size}{notes}")
-        return lines
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
-    """What was done. ``certificate`` is the share of checked samples that lie in their cells, None if unchecked."""
+    """What was done.
+
+    ``certificate`` is the share of checked samples that lie in their cells, None if unchecked. ``tolerance``: by how
+    much, in 8-bit codes, a lossy codec widened those cells; 0 for lossless sources. ``snapped``: share of the pixels
+    that were taken back to clean colors first, None where no codec was in the way.
+    """
 
     input: str
     output: str
@@ -132,6 +84,8 @@ class Summary:
     fps: float
     certificate: float | None
     certified_frames: int
+    tolerance: float
+    snapped: float | None
     bytes: int
     busiest: str
     busy_share: float
@@ -159,51 +113,11 @@ def _restore_batch(
     return restore_planes(replace(recipe, tile=tile) if tile else recipe, planes, layout, certify=certify)
 
 
-def _pictures(frames: list[Frame]) -> list[torch.Tensor]:
-    return [to_rgb(frame.planes, frame.layout) for frame in frames]
-
-
-def _is_lossy(info: SourceInfo) -> bool:
-    """Whether the stored samples went through a codec that changes them; RGB and palettes are never lossy H.264."""
-    if info.codec in LOSSY_CODECS:
-        return info.layout.model == "yuv" or info.codec == "mjpeg"
-    return info.codec in ("jpg", "jpeg")
-
-
-def _choose_restorer(settings: Settings, info: SourceInfo, finding: Finding, engine: Engine) -> str:
-    """Stills and GPUs get the larger network, video on a CPU the faster one.
-
-    Input that lost nothing is passed through: fine color, and art that was drawn from tiles with its palette, where
-    a Voronoi cell would invite changes as large as the distance between two of the artist's colors.
-    """
-    if settings.restorer != "auto":
-        return settings.restorer
-    drawn_with_palette = finding.kind == "palette" and finding.drawn
-    if settings.quantizer == "auto" and (finding.kind == "fine" or drawn_with_palette):
-        return "identity"
-    return "cellnet-s" if engine.device.type == "cpu" and info.kind in ("video", "pipe") else "cellnet-m"
-
-
-def _analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
-    frames = source.sample(SAMPLES)
-    if not frames:
-        raise InputError(f"expected pictures in {source.info.path}, found none that decode")
-    pictures = _pictures(frames)
-    info = source.info
-    finding = estimate(pictures, lossy_codec=_is_lossy(info), stored_bits=info.layout.bits)
-    quantizer = finding.quantizer
-    if settings.quantizer != "auto":
-        quantizer = resolve(parse_quantizer(settings.quantizer), pictures)
-    dithered = settings.dither == "remove" or (settings.dither == "auto" and finding.dithered)
-    restorer = _choose_restorer(settings, info, finding, engine)
-    return Plan(info, finding, quantizer, restorer, engine, dithered, None)
-
-
 def probe(input: str, settings: Settings | None = None) -> Plan:
     """Say what was lost in ``input`` without restoring it."""
     settings = settings or Settings()
     with open_source(input, settings) as source:
-        return _analyse(source, settings, choose_engine(settings.device, settings.workers))
+        return analyse(source, settings, choose_engine(settings.device, settings.workers))
 
 
 class _Writer:
@@ -253,6 +167,9 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings) -> Recipe:
         rounding_dither=output.dither,
         compare=settings.compare,
         tile=side,
+        exact=plan.finding.lossless,
+        snap=None if plan.finding.recovery is None else plan.finding.recovery.snap,
+        matrix=plan.finding.matrix,
     )
 
 
@@ -285,9 +202,11 @@ def restore(input: str, output: str, settings: Settings | None = None, observer:
     settings, observer = settings or Settings(), observer or Silent()
     engine = choose_engine(settings.device, settings.workers)
     with open_source(input, settings) as source:
-        planned = plan_output(output, source.info, settings)
+        plan_output(output, source.info, settings)  # what cannot be written is refused before anything is decoded
+        plan = analyse(source, settings, engine)
+        planned = plan_output(output, plan.source, settings)
         with open_sink(planned, source, overwrite=settings.overwrite) as sink:
-            plan = replace(_analyse(source, settings, engine), output=planned)
+            plan = replace(plan, output=planned)
             observer.planned(plan)
             writer, total = _Writer(sink, planned), source.info.frames
             workers = _start_workers(_recipe(plan, planned, settings), engine)
@@ -324,6 +243,8 @@ def _summary(
         fps=report.frames / seconds if seconds else 0.0,
         certificate=writer.share(),
         certified_frames=writer.certified,
+        tolerance=round(plan.tolerance * 255, 2),
+        snapped=None if plan.finding.recovery is None else round(plan.finding.recovery.sure, 4),
         bytes=finished.bytes,
         busiest=busiest,
         busy_share=busy_share,

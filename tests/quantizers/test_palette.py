@@ -54,3 +54,64 @@ def test_duplicates_are_merged_and_empty_palettes_refused() -> None:
     assert len(PaletteQuantizer(torch.cat([PALETTE, PALETTE])).palette) == 4
     with pytest.raises(UsageError, match="1 to 4096"):
         PaletteQuantizer(torch.zeros(0, 3))
+
+
+def palettes() -> torch.Tensor:
+    """One for each of two pictures; the second repeats a color."""
+    random = torch.rand(2, 6, 3, generator=torch.Generator().manual_seed(5))
+    random[1, 4] = random[1, 1]
+    return random
+
+
+def noise(count: int = 2, seed: int = 0) -> torch.Tensor:
+    return torch.rand(count, 3, 9, 7, generator=torch.Generator().manual_seed(seed))
+
+
+def test_each_picture_of_a_batch_has_its_own_palette() -> None:
+    x, other = noise(), noise(seed=1)
+    together = PaletteQuantizer(palettes())
+    y = together.quantize(x)
+    cells = together.cells(y)
+    assert cells.contains(x).all()
+    assert not cells.contains(other).all()
+    assert torch.equal(together.quantize(cells.project(other)), y)
+    for i, palette in enumerate(palettes()):
+        alone, own = PaletteQuantizer(palette), slice(i, i + 1)
+        assert torch.equal(y[own], alone.quantize(x[own]))
+        torch.testing.assert_close(together.soft(x, 30.0)[own], alone.soft(x[own], 30.0), rtol=0, atol=1e-6)
+        assert torch.equal(cells.project(other)[own], alone.cells(y[own]).project(other[own]))
+        assert torch.equal(cells.low[own], alone.cells(y[own]).low)
+    assert "each picture" in together.describe()
+
+
+def test_a_batch_of_another_size_than_the_palettes_is_refused() -> None:
+    quantizer = PaletteQuantizer(palettes())
+    for call in (quantizer.quantize, quantizer.cells, quantizer.straight_through):
+        with pytest.raises(ValueError, match="expected 2 pictures, one for each palette, got 3"):
+            call(noise(3))
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_soft_has_gradients_to_picture_palette_and_sharpness(batched: bool) -> None:
+    x = noise()[:, :, :2, :2].double().requires_grad_()
+    colors = (palettes() if batched else palettes()[0])[..., :4, :].double().requires_grad_()
+    k = torch.tensor(9.0, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda v, p, s: PaletteQuantizer(p).soft(v, s), (x, colors, k))
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_straight_through_moves_the_chosen_colors_by_the_sum_of_their_pixels(batched: bool) -> None:
+    x = noise().requires_grad_()
+    colors = (palettes() if batched else palettes()[0]).requires_grad_()
+    quantizer = PaletteQuantizer(colors)
+    weights = noise(seed=2)
+    result = quantizer.straight_through(x)
+    assert torch.equal(result, quantizer.quantize(x))
+    (result * weights).sum().backward()
+    assert x.grad is not None
+    assert colors.grad is not None
+    assert torch.equal(x.grad, weights)
+    for color, gradient in zip(colors.detach().reshape(-1, 3)[:6], colors.grad.reshape(-1, 3)[:6], strict=True):
+        chosen = (result.detach() == color[:, None, None]).all(1, keepdim=True)
+        chosen = chosen & torch.tensor([True, not batched])[:, None, None, None]
+        torch.testing.assert_close(gradient, (weights * chosen).sum((0, 2, 3)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vdequant.errors import UsageError
-from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.uniform import Expansion, UniformQuantizer
 
 
 def row(*values: float) -> torch.Tensor:
@@ -33,6 +33,46 @@ def test_shifted_white_may_become_white() -> None:
 def test_unknown_values_get_the_cell_of_the_nearest_level() -> None:
     cells = UniformQuantizer.of_levels(2).cells(row(0.3))
     assert (cells.low[0, 0, 0, 0].item(), cells.high[0, 0, 0, 0].item()) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("expansion", ["replicate", "shift", "floor", "center"])
+@pytest.mark.parametrize("bits", [(3, 3, 2), (6, 6, 6), (8, 8, 8)])
+def test_soft_is_the_stored_level_away_from_the_borders(bits: tuple[int, ...], expansion: Expansion) -> None:
+    quantizer = UniformQuantizer.of_bits(bits, expansion)
+    x = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    distance = torch.stack([(x[:, c, ..., None] - quantizer.inner[c]).abs().amin(-1) for c in range(3)], dim=1)
+    away = distance > 0.05 / 2 ** torch.tensor(bits)[:, None, None]  # a twentieth of a cell
+    assert away.float().mean() > 0.8
+    error = (quantizer.soft(x, 1e4) - quantizer.quantize(x)).abs()
+    assert error[away].max() < 1e-3
+
+
+def test_two_levels_are_the_sigmoid_of_the_paper_however_their_border_is_given() -> None:
+    x = row(*torch.linspace(0, 1, 11).tolist())
+    levels, k = [[0.25, 0.75]] * 3, 3.0
+    expected = 0.25 + 0.5 * torch.sigmoid(2 * k * (x - 0.5) / 0.5)
+    torch.testing.assert_close(UniformQuantizer(levels).soft(x, k), expected)
+    moved = UniformQuantizer(levels, [[0.4]] * 3).soft(x, k)
+    torch.testing.assert_close(moved, 0.25 + 0.5 * torch.sigmoid(2 * k * (x - 0.4) / 0.5))
+
+
+def test_soft_of_equal_levels_is_equation_10() -> None:
+    m, k = 4, 2.0
+    x = row(0.03, 0.3, 0.62, 0.99)
+    i = torch.arange(1, m + 1)
+    weights = torch.exp(-k * (m * x[..., None] - i + 0.5) ** 2)
+    expected = (weights * (i - 0.5) / m).sum(-1) / weights.sum(-1)
+    torch.testing.assert_close(UniformQuantizer.of_levels(m).soft(x, k), expected)
+
+
+def test_random_bits_keep_12_to_22_of_24() -> None:
+    generator = torch.Generator().manual_seed(0)
+    counts = [[len(c) for c in UniformQuantizer.random_bits(generator).levels] for _ in range(300)]
+    assert {sum(n.bit_length() - 1 for n in channels) for channels in counts} == set(range(12, 23))
+    assert all(2 <= n <= 256 for channels in counts for n in channels)
+    assert len({tuple(channels) for channels in counts}) > 60
+    same = [len(c) for c in UniformQuantizer.random_bits(torch.Generator().manual_seed(0)).levels]
+    assert same == counts[0]
 
 
 def test_out_of_range_settings_are_refused() -> None:

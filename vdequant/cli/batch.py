@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 
 import vdequant
 from vdequant.cli.console import STOPPED, Console, cause
@@ -11,20 +12,30 @@ from vdequant.cli.progress import Progress, table_lines
 from vdequant.errors import OutputError, UsageError
 from vdequant.settings import Settings
 
+One = Callable[[str, str, Progress], Mapping[str, object]]  # input, output, observer -> summary
+
 
 def restore_all(inputs: list[str], folder: str, settings: Settings, console: Console) -> int:
     """Restore each input into ``folder``, going on after one that fails; 1 if any did."""
+
+    def one(source: str, target: str, progress: Progress) -> Mapping[str, object]:
+        return vdequant.restore(source, target, settings, observer=progress).as_dict()
+
+    return run_all(inputs, folder, batch_outputs(inputs, folder), one, console, "restored")
+
+
+def run_all(inputs: Sequence[str], folder: str, outputs: Sequence[str], one: One, console: Console, verb: str) -> int:
+    """Do ``one`` for each input and its output in ``folder``, going on after one that fails; 1 if any did."""
     created = not os.path.isdir(folder)
-    outputs = batch_outputs(inputs, folder)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"expected to create the folder {folder}, got {error.strerror}; choose another -o") from error
-    rows: list[dict[str, object]] = []
+    rows: list[Mapping[str, object]] = []
     try:
         for source, target in zip(inputs, outputs, strict=True):
             console.note(f"{source} -> {target}")
-            rows.append(_row(source, target, settings, console))
+            rows.append(_row(source, target, one, console))
     except KeyboardInterrupt:
         done = sum("error" not in row for row in rows)
         rest = inputs[len(rows)]
@@ -34,18 +45,18 @@ def restore_all(inputs: list[str], folder: str, settings: Settings, console: Con
         if created and not os.listdir(folder):
             os.rmdir(folder)
     failed = sum("error" in row for row in rows)
-    for line in table_lines(rows):
+    for line in table_lines(rows, verb):
         console.note(line)
     if console.as_json:
         console.answer({"files": rows, "failed": failed})
     return 1 if failed else 0
 
 
-def _row(source: str, target: str, settings: Settings, console: Console) -> dict[str, object]:
+def _row(source: str, target: str, one: One, console: Console) -> Mapping[str, object]:
     """The summary of one input of several, or its error. A wrong command line is wrong for all and ends the run."""
     try:
         with Progress(console) as progress:
-            return vdequant.restore(source, target, settings, observer=progress).as_dict()
+            return one(source, target, progress)
     except (UsageError, BrokenPipeError):
         raise
     except Exception as error:

@@ -16,23 +16,23 @@ def is_folder_name(path: str) -> bool:
     return path.endswith(("/", os.sep)) or (path != "" and os.path.isdir(path))
 
 
-def default_suffix(source: str) -> str:
-    """What an input becomes by default: ``.png`` for a picture, "" for a folder of frames, else ``.mp4``."""
+def default_suffix(source: str, video: str = ".mp4") -> str:
+    """What an input becomes by default: ``.png`` for a picture, "" for a folder of frames, else ``video``."""
     if os.path.isdir(source):
         return ""
-    return ".png" if Path(source).suffix.lower() in PICTURES else ".mp4"
+    return ".png" if Path(source).suffix.lower() in PICTURES else video
 
 
-def suggested_output(source: str) -> str:
-    """An output to propose for ``source``, beside it and under another name."""
+def suggested_output(source: str, done: str = "restored", video: str = ".mp4") -> str:
+    """An output to propose for ``source``, beside it and under another name that says what was ``done``."""
     if source == "-":
-        return "restored.mp4"
+        return f"{done}{video}"
     path = Path(source)
     name = path.name if os.path.isdir(source) else path.stem
-    return str(path.with_name(f"{name or 'frames'}_restored{default_suffix(source)}"))
+    return str(path.with_name(f"{name or 'frames'}_{done}{default_suffix(source, video)}"))
 
 
-def batch_outputs(sources: Sequence[str], folder: str) -> list[str]:
+def batch_outputs(sources: Sequence[str], folder: str, video: str = ".mp4") -> list[str]:
     """One output in ``folder`` for each of several inputs, under the input's name.
 
     Raises:
@@ -44,7 +44,7 @@ def batch_outputs(sources: Sequence[str], folder: str) -> list[str]:
             raise UsageError("expected files or folders when there are several inputs, got -; restore - on its own")
         path = Path(os.path.abspath(source))
         name = path.name if os.path.isdir(source) else path.stem
-        target = os.path.join(folder, name + default_suffix(source))
+        target = os.path.join(folder, name + default_suffix(source, video))
         if target in taken:
             raise UsageError(
                 f"expected inputs with different names, got {taken[target]} and {source}, both for {target}; "

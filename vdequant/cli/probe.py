@@ -8,13 +8,12 @@ from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import vdequant
 from vdequant.cli.console import Console
 from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
 from vdequant.settings import Settings
 
 if TYPE_CHECKING:
-    from vdequant.pipeline import Plan
+    from vdequant.planning import Plan
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,14 +33,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Print the plan on standard output."""
+    """Print plan and report on standard output."""
     given = vars(args)
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
-    plan = vdequant.probe(args.input, settings)
+    from vdequant.probing.report import examine, report_lines, report_values
+
+    report = examine(args.input, settings)
     if console.as_json:
-        console.answer(plan_values(plan))
+        console.answer({**plan_values(report.plan), **report_values(report)})
         return 0
-    for line in plan.lines():
+    for line in report_lines(report):
         console.result(line)
     return 0
 

@@ -6,18 +6,26 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vdequant.cli.console import Console, one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from vdequant.pipeline import Plan, Summary
+    from vdequant.pipeline import Summary
 
 BAR = "{percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} frames, {rate_noinv_fmt}, {remaining} left"
 OPEN_BAR = "{n_fmt} frames in {elapsed}, {rate_noinv_fmt}"  # when the number of frames is not known
 SECONDS_BETWEEN_LINES = 5.0
+
+
+class HasLines(Protocol):
+    """A plan of some kind."""
+
+    def lines(self) -> list[str]:
+        """What it says, a few short lines."""
+        ...
 
 
 class Progress:
@@ -37,7 +45,7 @@ class Progress:
     ) -> None:
         self.close()
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: HasLines) -> None:
         """What was found and what will be done."""
         for line in plan.lines():
             self.console.note(line)
@@ -104,26 +112,27 @@ def summary_lines(summary: Summary) -> list[str]:
     busy = f" ({summary.busiest} was busy {summary.busy_share:.0%} of it)" if summary.busiest else ""
     kept = ""
     if summary.certificate is not None:
-        kept = f"; {percent(summary.certificate)} of samples land back in their cell"
+        codec = f" (±{summary.tolerance:.1f}/255 for the lossy codec)" if summary.tolerance else ""
+        kept = f"; {percent(summary.certificate)} of samples land back in their cell{codec}"
     return [
         f"done: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps{busy}{kept}",
         f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]
 
 
-def table_lines(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """A table of several restorations, one line each; failed ones say why."""
+def table_lines(rows: Sequence[Mapping[str, object]], verb: str = "restored") -> list[str]:
+    """A table of several inputs, one line each; failed ones say why."""
     done = sum("error" not in row for row in rows)
     cells = [_cells(row) for row in rows]
     width = max(len(name) for name, _ in cells)
-    return [f"restored {done} of {len(rows)}:", *(f"  {name:{width}}  {rest}" for name, rest in cells)]
+    return [f"{verb} {done} of {len(rows)}:", *(f"  {name:{width}}  {rest}" for name, rest in cells)]
 
 
 def _cells(row: Mapping[str, object]) -> tuple[str, str]:
     name = str(row["input"])
     if "error" in row:
         return name, f"failed: {one_line(str(row['error']))}"
-    share = row["certificate"]
+    share = row.get("certificate")
     kept = f", {percent(float(str(share)))}" if share is not None else ""
     fps, count = float(str(row["fps"])), int(str(row["bytes"]))
     return name, f"{row['frames']} frames, {fps:.1f} fps{kept}, {size(count)}: {row['output']}"

@@ -1,14 +1,29 @@
-"""The ffmpeg program, for filters that are not in PyAV's libraries; optional, needed only to measure peers."""
+"""The ffmpeg program, for filters that are not in PyAV's libraries; optional, for measuring peers and CAMBI."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import numpy as np
+from numpy.typing import NDArray
 
 from vdequant.errors import InputError
+
+Pictures = NDArray[np.uint8]  # (T, H, W, 3) RGB
+
+# Filters on a GPU need a device of this kind; Mesa's lavapipe gives one on a CPU.
+VULKAN = ("-init_hw_device", "vulkan=vk:0", "-filter_hw_device", "vk")
+CAMBI_SIDE = 216  # pixels: libvmaf leaves out pictures that are smaller in both directions
+MOST_CONTRAST = 5  # the largest max_log_contrast; the default, 2, sees only steps of one code at 8 bits
+# What libvmaf is given: studio-range BT.709, which CAMBI takes the luma of.
+LUMA = {"out_color_matrix": "bt709", "out_range": "tv"}
 
 
 def find_ffmpeg() -> str:
@@ -20,31 +35,80 @@ def find_ffmpeg() -> str:
     try:
         program: str = import_module("imageio_ffmpeg").get_ffmpeg_exe()
         return program
-    except ImportError:
+    except (ImportError, RuntimeError):  # RuntimeError: its wheel for this machine holds no program
         found = shutil.which("ffmpeg")
     if found is None:
         raise InputError("expected an ffmpeg program, found none: pip install imageio-ffmpeg, or install ffmpeg")
     return found
 
 
-def filter_picture(picture: np.ndarray, filters: str) -> np.ndarray:
-    """Run a filter chain such as "format=yuv444p,spp=6:4" on one picture.
-
-    Args:
-        picture: ``(H, W, 3)`` uint8 RGB.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
-
-    Raises:
-        InputError: ffmpeg does not know the filter or failed.
-    """
-    height, width = picture.shape[:2]
-    source = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}")
-    sink = ffmpeg.output(source, "pipe:", vf=filters, format="rawvideo", pix_fmt="rgb24", loglevel="error")
+def _run(stream: Any, given: bytes, what: str) -> bytes:
     try:
-        out, _ = sink.run(cmd=find_ffmpeg(), input=picture.tobytes(), capture_stdout=True, capture_stderr=True)
+        out, _ = stream.run(cmd=find_ffmpeg(), input=given, capture_stdout=True, capture_stderr=True)
     except ffmpeg.Error as error:
         last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise InputError(f"expected ffmpeg to run {filters!r}, it said: {''.join(last)}") from error
-    return np.frombuffer(out, dtype=np.uint8).reshape(height, width, 3)
+        raise InputError(f"expected ffmpeg to run {what}, it said: {''.join(last)}") from error
+    result: bytes = out
+    return result
+
+
+def _input(pictures: Pictures) -> Any:
+    if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.dtype != np.uint8:
+        raise ValueError(f"expected pictures (T, H, W, 3) uint8, got {pictures.shape} {pictures.dtype}")
+    height, width = pictures.shape[1:3]
+    return ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=25)
+
+
+def filter_pictures(pictures: Pictures, filters: str, arguments: Sequence[str] = ()) -> Pictures:
+    """Run a filter chain such as "format=yuv444p,spp=6:4" over a clip, or over one picture.
+
+    Args:
+        pictures: ``(T, H, W, 3)`` uint8 RGB.
+        filters: the chain, as after ``-vf``; it must keep the size and the number of pictures.
+        arguments: before the input, such as :data:`VULKAN`.
+
+    Returns:
+        ``(T, H, W, 3)`` uint8 RGB.
+
+    Raises:
+        InputError: ffmpeg does not know the filter, failed, or gave another number of samples.
+    """
+    options = {"format": "rawvideo", "pix_fmt": "rgb24", "loglevel": "error"}
+    sink = ffmpeg.output(_input(pictures), "pipe:", vf=filters, **options).global_args(*arguments)
+    out = _run(sink, pictures.tobytes(), repr(filters))
+    if len(out) != pictures.size:
+        raise InputError(f"expected {pictures.size} bytes of pictures from ffmpeg's {filters!r}, got {len(out)}")
+    return np.frombuffer(out, dtype=np.uint8).reshape(pictures.shape)
+
+
+def _frames_of_log(log: Mapping[str, Any]) -> list[float]:
+    return [frame["metrics"][name] for frame in log["frames"] for name in frame["metrics"] if name.startswith("cambi")]
+
+
+def cambi(pictures: Pictures, max_log_contrast: int = MOST_CONTRAST) -> float:
+    """Netflix's banding index (Tandon et al. 2021) by an ffmpeg with libvmaf: 0 is none, about 5 slightly annoying.
+
+    It counts what looks like contours, true gradients of a clean picture included, so put the clean picture's score
+    beside it; and blur and dither alone bring it to 0, so put PSNR beside it too.
+
+    Args:
+        pictures: ``(T, H, W, 3)`` uint8 RGB; the result is the mean over them.
+        max_log_contrast: 0 to 5: steps up to ``2**(this - 2)`` codes of 8 bits count. libvmaf's default of 2 is
+            blind to coarse quantization.
+
+    Raises:
+        InputError: no ffmpeg, or one without libvmaf; or pictures of fewer than 216 pixels either way.
+    """
+    height, width = pictures.shape[1:3]
+    if max(height, width) < CAMBI_SIDE:
+        raise InputError(f"expected {CAMBI_SIDE} or more pixels across or down for CAMBI, got {width}x{height}")
+    source = _input(pictures).filter("scale", **LUMA).filter("format", "yuv420p").split()
+    feature = f"name=cambi:max_log_contrast={max_log_contrast}"
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "cambi.json"
+        options = {"feature": feature, "n_threads": 1, "log_fmt": "json", "log_path": str(log)}
+        both = ffmpeg.filter([source[0], source[1]], "libvmaf", **options)
+        sink = ffmpeg.output(both, "-", format="null", loglevel="error")
+        _run(sink, pictures.tobytes(), "libvmaf's cambi (pip install imageio-ffmpeg has it)")
+        scores = _frames_of_log(json.loads(log.read_text()))
+    return sum(scores) / len(scores)

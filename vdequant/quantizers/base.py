@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 MARGIN = 1e-5  # how far inside its cell a projected value is put, so that float rounding cannot push it out again
@@ -60,8 +61,11 @@ class Quantizer(Protocol):
         """The stored picture."""
         ...
 
-    def soft(self, x: Tensor, k: float) -> Tensor:
-        """A differentiable stand-in that tends to :meth:`quantize` as ``k`` grows (*map*, eq. 8 and 10)."""
+    def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
+        """A differentiable stand-in that tends to :meth:`quantize` as ``k`` grows (*map*, eq. 8 and 10).
+
+        ``k`` is a positive number, a tensor of one element or one ``(N,)`` per picture; gradients reach it.
+        """
         ...
 
     def straight_through(self, x: Tensor) -> Tensor:
@@ -71,6 +75,36 @@ class Quantizer(Protocol):
     def cells(self, y: Tensor) -> Cells:
         """The cells of a stored picture; values that the quantizer cannot produce get a cell of their own point."""
         ...
+
+
+def per_picture(value: float | Tensor, x: Tensor, dims: int) -> Tensor:
+    """A parameter as a tensor of ``dims`` dimensions that broadcasts against the pictures in the first of them.
+
+    Args:
+        value: a number, a tensor of one element, or ``(N,)`` with one per picture of ``x``.
+
+    Raises:
+        ValueError: for a tensor of another shape.
+    """
+    tensor = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    if tensor.numel() != 1 and tensor.shape != (len(x),):
+        raise ValueError(f"expected one number or one for each of {len(x)} pictures, got {tuple(tensor.shape)}")
+    return tensor.reshape(-1, *[1] * (dims - 1))
+
+
+def soft_round(values: Tensor, k: float | Tensor) -> Tensor:
+    """Rounding with slopes: ``floor(v) + 1/2 + tanh(k (v - floor(v) - 1/2)) / (2 tanh(k / 2))``.
+
+    Between two whole numbers this is eq. 10 of *map* with the two as levels, stretched so that whole numbers stay
+    where they are and the curve has no jump. As ``k`` tends to 0 it tends to the identity.
+
+    Args:
+        values: ``(N, ...)``.
+        k: see :meth:`Quantizer.soft`.
+    """
+    sharpness = per_picture(k, values, values.ndim)
+    low = values.detach().floor()
+    return low + 0.5 + torch.tanh(sharpness * (values - low - 0.5)) / (2 * torch.tanh(sharpness / 2))
 
 
 def toward_cells(x: Tensor, cells: Cells, fidelity: float, margin: float = MARGIN) -> Tensor:

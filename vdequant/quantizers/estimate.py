@@ -1,70 +1,48 @@
-"""What was lost? A first blind answer from the colors of a few sampled pictures.
+"""What was lost? A blind answer from the colors of a few sampled pictures.
 
     on a lattice of levels, and chance does not explain it ........ lattice
     else at most 256 colors in all ................................. palette
-    else lossy codec, or 8-bit YUV ................................. lossy: each value to within a tolerance
+    else lossy codec, or 8-bit YUV:
+             clean colors can be told behind it .................... lattice or palette, to be snapped to
+             else .................................................. lossy: each value to within a tolerance
     else ........................................................... fine: nothing coarser than the stored depth
 
-Three things cannot be seen and are not guessed: at which rate a lossy codec ran (flat parts look alike at any rate; the
-tolerance is a constant), whether a lossless file holds what a lossy codec had decoded, and palettes that change from
-picture to picture until they are more than 256 colors together.
+Two things cannot be seen and are not guessed: whether a lossless file holds what a lossy codec had decoded, and
+palettes that change from picture to picture until they are more than 256 colors together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
 
+from vdequant.frames import Frame
 from vdequant.quantizers.base import Quantizer
+from vdequant.quantizers.behind_codec import study
 from vdequant.quantizers.census import Census, check_pictures, count_colors
 from vdequant.quantizers.dithering import is_dithered
+from vdequant.quantizers.finding import Finding, Kind, finished, in_words
 from vdequant.quantizers.grid import native_scale, to_native
+from vdequant.quantizers.known_palettes import palette_name
 from vdequant.quantizers.lattices import Lattice, find_lattice
+from vdequant.quantizers.noise import TYPICAL, YUV_ROUNDING
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.tiling import drawn_from_tiles
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+
+__all__ = ["Finding", "estimate"]
 
 MOST_COLORS = 256  # of a palette
 MOST_GRAYS = 64  # of a palette; more grays are a gray picture
 PIXELS_PER_COLOR = 4  # below that a small picture has few colors because it has few pixels
+# Colors up to which, and pixels of each from which, fine color is called indexed. It is not restored: its cells are
+# known for single pictures only.
+INDEXED, PIXELS_PER_INDEX = 1024, 1000
 COLORS_IN_DOUBT = 64  # of a palette behind a codec that is called lossy: x264 and VP9 have lossless modes
-# x264 at crf 12 to 28 over the captures: median error 2 to 8 of 255 on most, unrelated to what flat blocks show.
-LOSSY_TOLERANCE = 4 / 255
-YUV_TOLERANCE = 2 / 255  # rounding to 8-bit YUV and back moves a sample by up to 2
-
-Kind = Literal["lattice", "palette", "lossy", "fine"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found in the sampled pictures.
-
-    Attributes:
-        quantizer: with the cells to restore into.
-        kind: see the module.
-        native_scale: whole-number nearest-neighbor enlargement across and down, (1, 1) when none is certain.
-        lossless: the samples are exactly what the quantizer made.
-        dithered: clearly error-diffused.
-        drawn: made of repeated tiles: the colors are the artist's, and no finer picture lies behind them.
-        colors: distinct colors over all pictures.
-        levels: of R, G, B: of the lattice, or distinct 8-bit values seen.
-        description: a line for the plan.
-    """
-
-    quantizer: Quantizer
-    kind: Kind
-    native_scale: tuple[int, int]
-    lossless: bool
-    dithered: bool
-    drawn: bool
-    colors: int
-    levels: tuple[int, int, int]
-    description: str
+HOPELESS = 20_000  # colors of one picture from a lossy codec: not worth counting those of the others
 
 
 def _is_exact(census: Census) -> bool:
@@ -99,61 +77,99 @@ def _quantizer_of(lattice: Lattice) -> UniformQuantizer:
     return UniformQuantizer([[code / 255 for code in channel] for channel in lattice.codes])
 
 
-def _describe_lattice(lattice: Lattice, colors: int) -> str:
-    names = lattice.names[0] if len(set(lattice.names)) == 1 else " / ".join(lattice.names)
-    each = " per channel" if len(set(lattice.names)) == 1 else " in R / G / B"
-    return f"{names}{each}, {colors} colors seen"
+def _found(census: Census, kind: Kind, quantizer: Quantizer, description: str) -> Finding:
+    """A finding of exact pictures, the rest as if nothing special was seen."""
+    red, green, blue = (len(codes) for codes in census.codes)
+    return Finding(
+        quantizer=quantizer,
+        kind=kind,
+        native_scale=(1, 1),
+        lossless=kind != "lossy",
+        tolerance=quantizer.tolerance if kind == "lossy" and isinstance(quantizer, ToleranceQuantizer) else 0.0,
+        recovery=None,
+        matrix=None,
+        lattice="",
+        palette="",
+        dithered=False,
+        drawn=False,
+        colors=len(census.counts),
+        levels=(red, green, blue),
+        description=description,
+    )
 
 
-def _classify(census: Census, lossy_codec: bool, stored_bits: int) -> tuple[Kind, Quantizer, str]:
-    colors = len(census.counts)
-    lattice = _lattice_of(census)
-    if lattice is not None:
-        return "lattice", _quantizer_of(lattice), _describe_lattice(lattice, colors)
-    if _has_palette(census, lossy_codec):
-        palette = PaletteQuantizer(census.most_frequent(MOST_COLORS))
-        return "palette", palette, palette.describe()
+def _on_lattice(census: Census, lattice: Lattice) -> Finding:
+    words = in_words(lattice.names)
+    finding = _found(census, "lattice", _quantizer_of(lattice), f"{words}, {len(census.counts)} colors seen")
+    return replace(finding, lattice=words, levels=lattice.counts)
+
+
+def _with_palette(census: Census) -> Finding:
+    palette = PaletteQuantizer(census.most_frequent(MOST_COLORS))
+    name = palette_name(np.rint(census.colors * 255).astype(np.int64))
+    words = f"a palette of {len(palette.palette)} grays" if census.gray else palette.describe()
+    words += f" of the {name}" if name else ""
+    return replace(_found(census, "palette", palette, words), palette=name)
+
+
+def _without_structure(census: Census, lossy_codec: bool, stored_bits: int) -> Finding:
     if lossy_codec or (not census.whole and stored_bits <= 8):
-        lossy = ToleranceQuantizer(LOSSY_TOLERANCE if lossy_codec else YUV_TOLERANCE)
+        tolerance = ToleranceQuantizer((TYPICAL if lossy_codec else YUV_ROUNDING) / 255)
         source = "a lossy codec" if lossy_codec else "8-bit YUV"
-        return "lossy", lossy, f"{source}, values to within ±{lossy.tolerance * 255:.0f}/255"
+        return _found(census, "lossy", tolerance, f"{source}, values to within ±{tolerance.tolerance * 255:.0f}/255")
     if stored_bits > 8 and not census.whole:
         step = ToleranceQuantizer(0.5 / ((1 << stored_bits) - 1))
-        return "fine", step, f"fine {stored_bits}-bit color, nothing coarser found"
-    return "fine", UniformQuantizer.of_bits((8, 8, 8)), "fine 8-bit color, nothing coarser found"
+        return _found(census, "fine", step, f"fine {stored_bits}-bit color, nothing coarser found")
+    words = "fine 8-bit color, nothing coarser found"
+    if 2 <= len(census.counts) <= INDEXED and census.pixels >= PIXELS_PER_INDEX * len(census.counts):
+        words = f"no lattice; {len(census.counts)} colors, as indexed art with changing palettes has"
+    return _found(census, "fine", UniformQuantizer.of_bits((8, 8, 8)), words)
 
 
-def estimate(pictures: Sequence[Tensor], *, lossy_codec: bool, stored_bits: int) -> Finding:
+def _is_hopeless(picture: Tensor) -> bool:
+    """Whether a picture from a lossy codec has so many colors that nothing in it can be exact."""
+    return picture[0].numel() > 2 * HOPELESS and len(count_colors([picture]).counts) > HOPELESS
+
+
+def estimate(
+    pictures: Sequence[Tensor],
+    *,
+    lossy_codec: bool,
+    stored_bits: int,
+    frames: Sequence[Frame] = (),
+    assumed_matrix: bool = False,
+) -> Finding:
     """Find out what was lost.
 
     Args:
         pictures: ``(3, H, W)`` float RGB in [0, 1], sampled over the whole clip; every pixel is looked at.
         lossy_codec: the file's codec usually loses something; exact pictures in it are recognized nevertheless.
         stored_bits: depth of the stored samples, 1 to 16.
+        frames: sampled likewise, as stored; without them nothing is looked for behind a lossy codec.
+        assumed_matrix: the file does not say which matrix its YUV was made with.
 
     Returns:
-        The finding. Colors that the sample missed are safe: both quantizers hold values that they do not know.
+        The finding. Colors that the sample missed are safe: all quantizers hold values that they do not know.
 
     Raises:
         ValueError: when there is no picture or one has another shape.
     """
     check_pictures(pictures)
+    if lossy_codec and frames and _is_hopeless(pictures[0]):
+        return study(frames, lossy_codec=True, assumed_matrix=assumed_matrix)
     scale = native_scale(pictures)
     native = [to_native(picture, scale) for picture in pictures]
     census = count_colors(native)
-    kind, quantizer, description = _classify(census, lossy_codec, stored_bits)
-    lossless = kind != "lossy"
-    if not lossless:
-        scale = (1, 1)
-    dithered = kind in ("lattice", "palette") and is_dithered(native)
-    drawn = kind in ("lattice", "palette") and not dithered and drawn_from_tiles(native)
-    if drawn:
-        description += ", drawn from tiles"
-    if dithered:
-        description += ", dithered"
-    if scale != (1, 1):
-        description += f", enlarged {scale[0]}x{scale[1]}"
-    levels = (len(census.codes[0]), len(census.codes[1]), len(census.codes[2]))
-    if isinstance(quantizer, UniformQuantizer) and kind == "lattice":
-        levels = (len(quantizer.levels[0]), len(quantizer.levels[1]), len(quantizer.levels[2]))
-    return Finding(quantizer, kind, scale, lossless, dithered, drawn, len(census.counts), levels, description)
+    lattice = _lattice_of(census)
+    if lattice is not None:
+        finding = _on_lattice(census, lattice)
+    elif _has_palette(census, lossy_codec):
+        finding = _with_palette(census)
+    else:
+        finding = _without_structure(census, lossy_codec, stored_bits)
+    if finding.kind == "lossy":
+        if not frames:
+            return finding
+        return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors)
+    dithered = finding.kind != "fine" and is_dithered(native)
+    return finished(replace(finding, native_scale=scale, dithered=dithered), native)

@@ -10,25 +10,37 @@ from torch.nn import functional
 
 from vdequant.checks import check_picture
 from vdequant.errors import UsageError
-from vdequant.quantizers.base import MARGIN
+from vdequant.quantizers.base import MARGIN, per_picture
+from vdequant.quantizers.per_picture import JoinedCells
+from vdequant.quantizers.softmax import soft_nearest
 
-CHUNK = 1 << 22  # pixel-color pairs held at a time: memory stays linear in pixels
+CHUNK = 1 << 20  # pixel-color pairs held at a time: memory stays linear in pixels, and near the CPU
 
 
 def nearest_index(colors: Tensor, palette: Tensor) -> Tensor:
     """Index of the nearest palette color of each row; ties go to the lower index.
 
     Args:
-        colors: ``(P, 3)``.
-        palette: ``(K, 3)``.
+        colors: ``(P, 3)``, or ``(N, P, 3)`` with a palette for each of N pictures.
+        palette: ``(K, 3)`` or ``(N, K, 3)``.
 
     Returns:
-        ``(P,)`` int64.
+        ``(P,)`` or ``(N, P)`` int64.
     """
-    half_norms = (palette * palette).sum(1) / 2
-    rows = max(1, CHUNK // len(palette))
-    parts = [(half_norms - chunk @ palette.T).argmin(1) for chunk in torch.split(colors, rows)]
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long, device=colors.device)
+    batched = palette.ndim == 3
+    centers = palette if batched else palette[None]
+    points = colors if batched else colors[None]
+    half_norms = (centers * centers).sum(-1).unsqueeze(1) / 2
+    rows = max(1, CHUNK // (palette.numel() // 3))
+    found = torch.empty(points.shape[:2], dtype=torch.long, device=colors.device)
+    # One buffer for all chunks: the heap of the C library does not find the room of a freed aligned block again.
+    buffer = colors.new_empty(len(points), min(rows, points.shape[1]), centers.shape[1])
+    for start in range(0, points.shape[1], rows):
+        chunk = points[:, start : start + rows]
+        costs = buffer[:, : chunk.shape[1]]
+        torch.baddbmm(half_norms, chunk, centers.mT, alpha=-1, out=costs)
+        torch.argmin(costs, -1, out=found[:, start : start + rows])
+    return found if batched else found[0]
 
 
 def axis_reach(palette: Tensor) -> Tensor:
@@ -54,6 +66,20 @@ def _pixels(x: Tensor) -> Tensor:
 def _picture(pixels: Tensor, like: Tensor) -> Tensor:
     count, _, height, width = like.shape
     return pixels.reshape(count, height, width, -1).permute(0, 3, 1, 2).contiguous()
+
+
+def _repeated(palettes: Tensor) -> Tensor:
+    """Boolean ``(N, K)``: whether a color of ``(N, K, 3)`` occurs earlier in its palette."""
+    same = (palettes[:, :, None] == palettes[:, None]).all(-1)
+    return same.tril(-1).any(-1)
+
+
+def _distinct(palette: Tensor) -> Tensor:
+    """Rows of ``(K, 3)`` in order without repetition; unlike those of ``torch.unique``, they pass gradients back."""
+    distinct, place = torch.unique(palette.detach(), dim=0, return_inverse=True)
+    first = torch.full((len(distinct),), len(palette), device=palette.device)
+    first = first.scatter_reduce(0, place, torch.arange(len(palette), device=palette.device), "amin")
+    return palette[first]
 
 
 def _local_mean(x: Tensor) -> Tensor:
@@ -107,65 +133,93 @@ class PaletteCells:
         outside = ((moved * moved).sum(1) > safe * safe) & (self.index >= 0)
         scale = torch.where(self.index >= 0, 1.0, 0.0).to(x.dtype)
         places = outside.nonzero().squeeze(1)
-        for part in torch.split(places, max(1, CHUNK // len(self.palette))):
-            scale[part] = self._exit(center[part], moved[part], known[part], gaps, margin)
+        rows = max(1, CHUNK // len(self.palette))
+        along, limit = moved.new_empty(2, min(rows, len(places)), len(self.palette))
+        # (x - q)·(p - q) / |p - q| is the distance travelled towards p; the border is |p - q| / 2 away.
+        room = (gaps / 2 - margin).clamp(min=0) * gaps
+        for part in torch.split(places, rows):
+            count = len(part)
+            scale[part] = self._exit(center[part], moved[part], room, known[part], along[:count], limit[:count])
         return _picture(center + scale[:, None] * moved, x)
 
-    def _exit(self, center: Tensor, moved: Tensor, index: Tensor, gaps: Tensor, margin: float) -> Tensor:
-        """The share ``t`` of the way from q at which each segment reaches ``margin`` before its cell's border."""
-        along = moved @ self.palette.T - (moved * center).sum(1, keepdim=True)
-        gap = gaps[index]
-        # (x - q)·(p - q) / |p - q| is the distance travelled towards p; the border is |p - q| / 2 away.
-        room = (gap / 2 - margin).clamp(min=0) * gap
-        ratio = torch.where((along > 0) & gap.isfinite(), room / along, torch.inf)
-        return ratio.amin(1).clamp(max=1.0)
+    def _exit(self, center: Tensor, moved: Tensor, room: Tensor, index: Tensor, along: Tensor, limit: Tensor) -> Tensor:
+        """The share ``t`` of the way from q at which each segment has used the ``room`` towards one of the colors.
+
+        ``along`` and ``limit`` are ``(P, K)`` buffers, see :func:`nearest_index`.
+        """
+        torch.addmm((moved * center).sum(1, keepdim=True), moved, self.palette.T, beta=-1, out=along)
+        torch.index_select(room, 0, index, out=limit)
+        limit.div_(along).masked_fill_(along <= 0, torch.inf)
+        return limit.amin(1).clamp(max=1.0)
 
 
 class PaletteQuantizer:
     """Every pixel becomes its nearest palette color (*map*, eq. 7).
 
     Args:
-        palette: ``(K, 3)`` distinct colors in [0, 1], 1 <= K <= 4096.
+        palette: ``(K, 3)`` colors in [0, 1], 1 <= K <= 4096; they are sorted and repeated ones dropped. Or
+            ``(N, K, 3)``, a palette for each picture of every batch that is given. A palette that wants a gradient
+            gets it from :meth:`soft` and, for the colors that were chosen, from the other two.
+
+    Raises:
+        UsageError: for another shape.
     """
 
     def __init__(self, palette: Tensor) -> None:
-        if palette.ndim != 2 or palette.shape[1] != 3 or not 1 <= len(palette) <= 4096:
-            raise UsageError(f"expected a palette of shape (K, 3) with 1 to 4096 colors, got {tuple(palette.shape)}")
-        self.palette = torch.unique(palette.to(torch.float32), dim=0)
-        self._reach = axis_reach(self.palette)
-        codes = (self.palette * 255).round()
+        if palette.ndim not in (2, 3) or palette.shape[-1] != 3 or not 1 <= palette.shape[-2] <= 4096:
+            raise UsageError(
+                f"expected a palette of shape (K, 3) or (N, K, 3) with 1 to 4096 colors, got {tuple(palette.shape)}"
+            )
+        exact = palette if palette.dtype == torch.float64 else palette.to(torch.float32)
+        self.palette = exact if exact.ndim == 3 else _distinct(exact)
+        fixed = self.palette.detach().to("cpu", torch.float32)
+        self._each = [PaletteQuantizer(one) for one in fixed] if fixed.ndim == 3 else []
+        self._reach = axis_reach(fixed) if fixed.ndim == 2 else fixed
+        codes = (fixed * 255).round()
         # Almost every palette is of 8-bit colors: then a table by color code replaces the search for the nearest.
-        self._is_8_bit = bool(((self.palette * 255 - codes).abs() < 1e-3).all())
+        self._is_8_bit = bool(((fixed * 255 - codes).abs() < 1e-3).all())
+        self._absent = _repeated(fixed) if self._each else None  # so that they do not weigh twice in soft
+        for one in self._each:
+            one._is_8_bit = False  # a table for each picture would take 32 MiB for each picture
         self._tables: dict[torch.device, Tensor] = {}
 
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        return f"a palette of {len(self.palette)} color{'s' if len(self.palette) != 1 else ''}"
+        count = self.palette.shape[-2]
+        return f"a palette of {count} color{'s' if count != 1 else ''}{' for each picture' if self._each else ''}"
+
+    def _checked(self, x: Tensor, name: str = "x") -> Tensor:
+        """The palette on the device of ``x``, after checking that there is one for each picture."""
+        check_picture(x, name)
+        if self._each and len(x) != len(self._each):
+            raise ValueError(f"expected {len(self._each)} pictures, one for each palette, got {len(x)}")
+        return self.palette.to(x)
 
     def quantize(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        check_picture(x)
-        palette = self.palette.to(x)
-        return _picture(palette[nearest_index(_pixels(x), palette)], x)
+        palette = self._checked(x)
+        if not self._each:
+            return _picture(palette[nearest_index(_pixels(x.detach()), palette.detach())], x)
+        index = nearest_index(_pixels(x.detach()).view(len(x), -1, 3), palette.detach())
+        return _picture(palette.gather(1, index[..., None].expand(-1, -1, 3)), x)
 
-    def soft(self, x: Tensor, k: float) -> Tensor:
-        """Softmax over the colors by squared distance times ``k`` (*map*, eq. 8), chunked over pixels."""
-        check_picture(x)
-        palette = self.palette.to(x)
-        parts = []
-        for chunk in torch.split(_pixels(x), max(1, CHUNK // len(palette))):
-            squared = ((chunk[:, None] - palette) ** 2).sum(-1)
-            parts.append(torch.softmax(-k * squared, dim=1) @ palette)
-        return _picture(torch.cat(parts), x)
+    def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
+        """Softmax over the colors by squared distance times ``k`` (*map*, eq. 8); memory linear in pixels."""
+        palette = self._checked(x)
+        centers = palette if self._each else palette[None]
+        absent = None if self._absent is None else self._absent.to(x.device)
+        return _picture(soft_nearest(_pixels(x).view(len(x), -1, 3), centers, per_picture(k, x, 3), absent), x)
 
     def straight_through(self, x: Tensor) -> Tensor:
-        """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        return x + (self.quantize(x) - x).detach()
+        """:meth:`quantize` in the forward pass; back, the identity to ``x`` and one-hot to the palette."""
+        return self.quantize(x) + (x - x.detach())
 
-    def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells:
+    def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells | JoinedCells:
         """The Voronoi cell of each pixel; a color that is not in the palette (to 1/4 code) is held where it is."""
-        check_picture(y, "y")
-        palette = self.palette.to(y)
+        palette = self._checked(y, "y").detach()
+        if self._each:
+            own = zip(self._each, torch.split(y, 1), strict=True)
+            return JoinedCells([quantizer.cells(one, dithered) for quantizer, one in own])
         index = self._stored_index(y)
         # One more row for the unknown color, index -1: no reach at all.
         reach = torch.cat([self._reach.flatten(1), torch.zeros(1, 6)]).to(y)
@@ -176,7 +230,7 @@ class PaletteQuantizer:
     def _stored_index(self, y: Tensor) -> Tensor:
         """``(P,)`` index of each pixel's color, -1 where it is not in the palette."""
         if not self._is_8_bit:
-            colors, palette = _pixels(y), self.palette.to(y)
+            colors, palette = _pixels(y), self.palette.detach().to(y)
             index = nearest_index(colors, palette)
             known = (colors - palette[index]).abs().amax(1) < 0.25 / 255
             return torch.where(known, index, -1)
@@ -187,7 +241,7 @@ class PaletteQuantizer:
     def _code_table(self, device: torch.device) -> Tensor:
         """Palette index by packed 24-bit color, int16, -1 elsewhere: 32 MiB, made once a device."""
         if device not in self._tables:
-            codes = (self.palette * 255).round().long()
+            codes = (self.palette.detach().cpu() * 255).round().long()
             table = torch.full((1 << 24,), -1, dtype=torch.int16)
             table[(codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]] = torch.arange(len(codes), dtype=torch.int16)
             self._tables[device] = table.to(device)

@@ -32,7 +32,7 @@ class ToleranceQuantizer:
         """What was stored before the codec; the codec itself is unknown."""
         return self.inner.quantize(x) if self.inner else x
 
-    def soft(self, x: Tensor, k: float) -> Tensor:
+    def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         return self.inner.soft(x, k) if self.inner else x
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vdequant.checks import check_picture
 from vdequant.errors import UsageError
-from vdequant.quantizers.base import MARGIN
+from vdequant.quantizers.base import MARGIN, per_picture
+from vdequant.quantizers.softmax import soft_nearest, soft_steps
 
 GRID = 65535  # stored values are looked up by their nearest 16-bit code, which every 8-bit code is one of
 
@@ -64,6 +65,8 @@ class UniformQuantizer:
             self.inner = [torch.tensor(list(channel), dtype=torch.float32) for channel in edges]
         ends = torch.tensor([0.0]), torch.tensor([1.0])
         self.edges = [torch.cat([ends[0], inner, ends[1]]) for inner in self.inner]
+        halves = [(channel[1:] + channel[:-1]) / 2 for channel in self.levels]
+        self._nearest = [bool(torch.allclose(a, b, atol=1e-6)) for a, b in zip(halves, self.inner, strict=True)]
         self._tables: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     @classmethod
@@ -95,6 +98,22 @@ class UniformQuantizer:
             edges.append([(k - 0.5) / (count - 1) for k in range(1, count)] if expansion == "replicate" else floor)
         return cls(levels, edges)
 
+    @classmethod
+    def random_bits(cls, generator: torch.Generator, expansion: Expansion = "replicate") -> UniformQuantizer:
+        """10 to 50 % of a pixel's 24 bits cut off, which leaves 12 to 22 (*pix2pix-fq*, section 4.1).
+
+        The paper does not say how the cut bits fall on the channels: here each is taken from a random channel that
+        has more than one left. For a batch, make one for each picture and join them with ``PerPicture``.
+        """
+        bits = [8, 8, 8]
+        cut = 24 - int(torch.randint(12, 23, (), generator=generator))
+        while cut:
+            channel = int(torch.randint(3, (), generator=generator))
+            if bits[channel] > 1:
+                bits[channel] -= 1
+                cut -= 1
+        return cls.of_bits(bits, expansion)
+
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         counts = [len(channel) for channel in self.levels]
@@ -110,19 +129,30 @@ class UniformQuantizer:
         check_picture(x)
         return torch.stack([self.levels[c].to(x)[self._indices(x, c)] for c in range(3)], dim=1)
 
-    def soft(self, x: Tensor, k: float) -> Tensor:
-        """Softmax over the levels by squared distance times ``k`` (*map*, eq. 10); memory levels times pixels."""
+    def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
+        """Softmax over the levels by squared distance times ``k`` (*map*, eq. 10); memory linear in pixels.
+
+        Distances are counted in levels, as the paper's ``r - i + 0.5`` is, so that one ``k`` is as sharp for 256
+        levels as for 2. Where the borders are not half way (floor, shift), the nearest level is not the stored one:
+        there, a sigmoid at each border takes the place of the softmax, as steep as the softmax is between two levels.
+        """
         check_picture(x)
+        sharpness = per_picture(k, x, 3)
         planes = []
-        for channel in range(3):
-            levels = self.levels[channel].to(x)
-            weights = torch.softmax(-k * (x[:, channel, ..., None] - levels) ** 2, dim=-1)
-            planes.append((weights * levels).sum(-1))
+        for channel, nearest in enumerate(self._nearest):
+            levels, inner = self.levels[channel].to(x), self.inner[channel].to(x)
+            step = (levels[-1] - levels[0]) / (len(levels) - 1)
+            values = x[:, channel].flatten(1)[..., None]
+            if nearest:
+                mean = soft_nearest(values / step, (levels / step)[None, :, None], sharpness) * step
+            else:
+                mean = soft_steps(values, levels, inner, 2 * sharpness / step)
+            planes.append(mean.reshape(len(x), *x.shape[-2:]))
         return torch.stack(planes, dim=1)
 
     def straight_through(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        return x + (self.quantize(x) - x).detach()
+        return self.quantize(x) + (x - x.detach())
 
     def cells(self, y: Tensor) -> BoxCells:
         """The interval of each stored sample, that of the level nearest to it."""

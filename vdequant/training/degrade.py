@@ -82,7 +82,7 @@ def random_lattice(rng: np.random.Generator) -> UniformQuantizer:
         # Fine lattices are harder to learn than coarse ones, so most are drawn evenly and not by octave; the depths
         # around 5 bits, which most consoles have, and the coarsest come more often still.
         ranges = [(22.0, 44.0), (2.0, 6.0), (3.0, 50.0), (2.0, 64.0)]
-        low, high = ranges[int(rng.choice(4, p=[0.34, 0.22, 0.31, 0.13]))]
+        low, high = ranges[int(rng.choice(4, p=[0.45, 0.17, 0.27, 0.11]))]
         return UniformQuantizer.of_levels(round(rng.uniform(low, high)))
     expansions: list[Expansion] = ["replicate", "shift", "floor", "center"]
     expansion = expansions[int(rng.choice(4, p=[0.55, 0.2, 0.15, 0.1]))]

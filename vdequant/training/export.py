@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from vdequant import __version__
 from vdequant.models.cellnet import Cellnet
 from vdequant.models.weights import FORMAT
 from vdequant.training.loop import Trainer
@@ -72,8 +72,15 @@ def revision() -> str:
             timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
-        return __version__
+        return _installed()
     return done.stdout.strip()
+
+
+def _installed() -> str:
+    try:
+        return f"of version {version('vdequant')}"
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def model_card(facts: CardFacts, trainer: Trainer) -> str:

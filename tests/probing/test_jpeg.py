@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import make
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdequant.probing.jpeg import blind, of_file, table
+
+
+def rough(side: int = 160) -> np.ndarray:
+    """A picture with structure at all scales, as photographs have it."""
+    random = np.random.default_rng(4)
+    noise = sum(cv2.resize(random.normal(0, 30, (n, n)), (side, side)) for n in (5, 10, 20, 40, 80))
+    return np.repeat((128 + noise)[:, :, None], 3, 2).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [10, 50, 75, 95])
+def test_the_quality_of_a_file_is_read_from_its_tables(tmp_path: Path, quality: int) -> None:
+    Image.fromarray(make.grained(0)).save(tmp_path / "a.jpg", quality=quality, subsampling=2)
+    found = of_file(str(tmp_path / "a.jpg"))
+    assert found is not None
+    assert (found.quality, found.sampling, found.blind) == (quality, "4:2:0", False)
+
+
+def test_other_files_are_no_jpeg(tmp_path: Path) -> None:
+    Image.fromarray(make.grained(0)).save(tmp_path / "a.png")
+    assert of_file(str(tmp_path / "a.png")) is None
+    assert of_file(str(tmp_path / "missing.jpg")) is None
+
+
+@pytest.mark.parametrize("quality", [10, 25, 40])
+def test_grid_and_quality_of_a_decoded_and_cropped_picture_are_found(quality: int) -> None:
+    decoded = cv2.imdecode(cv2.imencode(".jpg", rough(), [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+    found = blind([torch.from_numpy(decoded[3:, 5:].copy())])
+    assert found is not None
+    assert found.blind
+    assert found.offset == (3, 5)
+    assert abs(found.quality - quality) <= 2
+
+
+def test_a_picture_that_was_never_a_jpeg_shows_no_grid() -> None:
+    assert blind([torch.from_numpy(rough()[:, :, 0])]) is None
+
+
+def test_the_standard_table_is_that_of_quality_50() -> None:
+    assert table(50)[0].tolist() == [16, 11, 10, 16, 24, 40, 51, 61]
+    assert table(100).max() == 1

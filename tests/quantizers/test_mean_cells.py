@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import torch
+
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.mean_cells import MeanCells, dithered_cells, local_mean
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.uniform import UniformQuantizer
+
+LEVELS = UniformQuantizer.of_levels(4)
+
+
+def smooth(size: int = 40) -> torch.Tensor:
+    x = torch.linspace(0, 1, size).expand(size, size)
+    return torch.stack([x, x.T, (x + x.T) / 2])[None]
+
+
+def dithered(x: torch.Tensor) -> torch.Tensor:
+    return DitherQuantizer(LEVELS, "fs").quantize(x)
+
+
+def test_a_mean_skips_what_lies_outside_the_picture() -> None:
+    x = torch.arange(9.0).view(1, 1, 3, 3)
+    assert local_mean(x).unique().tolist() == [4.0]
+
+
+def test_the_truth_is_inside_where_single_pixels_would_not_be() -> None:
+    x = smooth()
+    y = dithered(x)
+    assert not LEVELS.cells(y).contains(x).all()
+    assert dithered_cells(LEVELS.cells(y)).contains(x).all()
+
+
+def test_a_shift_of_the_means_is_noticed_and_undone_in_place() -> None:
+    x = smooth()
+    cells = dithered_cells(LEVELS.cells(dithered(x)))
+    wrong = x.clone()
+    wrong[..., 10:20, 10:20] += 0.3
+    projected = cells.project(wrong.clamp(0, 1))
+    assert not cells.contains(wrong).all()
+    assert cells.contains(projected).all()
+    assert torch.equal(projected[..., 30:, 30:], wrong[..., 30:, 30:])
+    assert (projected - x).square().mean() < 0.7 * (wrong - x).square().mean()
+    # shifted smoothly: the neighbors' differences are those of the guess, not those of the dither
+    assert projected.diff(dim=-1).abs().mean() < 0.3 * cells.stored.diff(dim=-1).abs().mean()
+
+
+def test_a_picture_inside_is_returned_as_it_is() -> None:
+    x = smooth()
+    cells = dithered_cells(LEVELS.cells(dithered(x)))
+    assert cells.project(x) is x
+
+
+def test_black_may_be_darker_than_the_lowest_level() -> None:
+    x = torch.zeros(1, 3, 9, 9)
+    assert dithered_cells(LEVELS.cells(dithered(x))).contains(x).all()
+
+
+def test_pictures_without_any_room_become_the_stored_ones() -> None:
+    y = torch.rand(1, 3, 12, 12)
+    cells = MeanCells(y, y, y)
+    projected = cells.project(torch.rand(1, 3, 12, 12))
+    assert cells.contains(projected).all()
+    torch.testing.assert_close(local_mean(projected), local_mean(y), rtol=0, atol=2e-5)
+
+
+def test_cells_that_are_for_means_already_stay_what_they_are() -> None:
+    y = LEVELS.quantize(torch.rand(1, 3, 8, 8))
+    cells = dithered_cells(LEVELS.cells(y))
+    assert dithered_cells(cells) is cells
+    assert cells.dithered
+    assert cells.spread > 1
+
+
+def test_palettes_get_them_too() -> None:
+    palette = PaletteQuantizer(torch.rand(8, 3))
+    y = palette.quantize(torch.rand(1, 3, 8, 8))
+    cells = dithered_cells(palette.cells(y))
+    assert isinstance(cells, MeanCells)
+    assert torch.equal(cells.low, palette.cells(y).low)

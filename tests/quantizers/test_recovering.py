@@ -1,0 +1,114 @@
+"""Clean colors behind real x264: found, named, and snapped to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import make
+import numpy as np
+import pytest
+import torch
+
+from vdequant.frames import Frame, Matrix
+from vdequant.media.source import open_source
+from vdequant.quantizers.behind_codec import study
+from vdequant.quantizers.finding import Finding
+from vdequant.quantizers.folding import fold_codes
+from vdequant.quantizers.known_palettes import known_palettes
+from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.tolerance import ToleranceQuantizer
+from vdequant.settings import Settings
+
+# 5 bits repeated to 8, in the shades of a platform game
+LATTICE = [(239, 198, 156), (66, 115, 231), (16, 115, 231), (255, 255, 255), (222, 165, 99), (49, 57, 57)]
+LATTICE += [(99, 57, 49), (140, 82, 57), (90, 82, 82), (0, 148, 148), (173, 49, 49), (24, 107, 74)]
+NES = [tuple(color) for color in known_palettes()["NES YUV-V3"][[4, 9, 16, 22, 30, 33, 41, 50]].tolist()]
+
+
+def clip(path: Path, colors: list[tuple[int, int, int]], scale: tuple[int, int], crf: int = 18) -> list[np.ndarray]:
+    pictures = [make.tile_scene(colors, moment // 3, (96, 128)) for moment in range(9)]
+    make.enlarged_clip(path, pictures, scale, crf=crf)
+    return pictures
+
+
+def read(path: Path) -> list[Frame]:
+    with open_source(str(path), Settings()) as source:
+        return [item for item in source if isinstance(item, Frame)]
+
+
+def exact_share(finding: Finding, frames: list[Frame], pictures: list[np.ndarray]) -> float:
+    assert finding.recovery is not None
+    shares = []
+    for frame, picture in zip(frames, pictures, strict=True):
+        snapped, _ = finding.recovery.snap(fold_codes(frame.planes, frame.layout, finding.native_scale)[None])
+        codes = (snapped[0] * 255).round().byte().permute(1, 2, 0).numpy()
+        shares.append(float((codes == picture).all(-1).mean()))
+    return float(np.mean(shares))
+
+
+@pytest.mark.parametrize("scale", [(3, 3), (2, 2), (4, 2)], ids=["3x", "2x", "4x2"])
+def test_a_lattice_behind_x264_is_named_and_snapping_gives_the_drawn_picture_back(
+    tmp_path: Path, scale: tuple[int, int]
+) -> None:
+    pictures = clip(tmp_path / "in.mp4", LATTICE, scale)
+    frames = read(tmp_path / "in.mp4")
+    finding = study(frames, lossy_codec=True, assumed_matrix=True)
+    assert (finding.kind, finding.native_scale, finding.lossless) == ("lattice", scale, False)
+    assert finding.levels == (32, 32, 32)
+    assert isinstance(finding.quantizer, SnappedQuantizer)
+    assert exact_share(finding, frames, pictures) >= 0.99
+    assert 2 / 255 <= finding.tolerance <= 8 / 255
+
+
+def test_the_palette_of_a_machine_is_named(tmp_path: Path) -> None:
+    pictures = clip(tmp_path / "in.mp4", NES, (3, 3))
+    frames = read(tmp_path / "in.mp4")
+    finding = study(frames, lossy_codec=True, assumed_matrix=True)
+    assert (finding.kind, finding.palette, finding.drawn) == ("palette", "NES YUV-V3", True)
+    assert exact_share(finding, frames, pictures) >= 0.99
+
+
+def test_the_matrix_of_an_untagged_clip_is_the_one_under_which_its_colors_fit(tmp_path: Path) -> None:
+    pictures = [make.tile_scene(LATTICE, moment, (200, 64)) for moment in range(3)]
+    make.enlarged_clip(tmp_path / "in.mp4", pictures)
+    frames = read(tmp_path / "in.mp4")
+    assert frames[0].layout.matrix is Matrix.BT709  # what players assume of 600 lines
+    assert study(frames, lossy_codec=True, assumed_matrix=True).matrix is Matrix.SMPTE170M
+    assert study(frames, lossy_codec=True, assumed_matrix=False).matrix is None
+
+
+def test_a_shaded_clip_has_no_clean_colors_and_keeps_a_tolerance(tmp_path: Path) -> None:
+    pictures = [make.grained(moment, 64) for moment in range(4)]
+    make.enlarged_clip(tmp_path / "in.mp4", pictures, (1, 1))
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert (finding.kind, finding.native_scale, finding.recovery) == ("lossy", (1, 1), None)
+    assert isinstance(finding.quantizer, ToleranceQuantizer)
+    assert 4 / 255 <= finding.tolerance <= 8 / 255
+
+
+def test_an_enlarged_shaded_clip_is_folded_without_snapping(tmp_path: Path) -> None:
+    rough = np.random.default_rng(1).normal(0, 40, (3, 64, 64, 3))
+    pictures = [(make.grained(i, 64) + rough[i]).clip(0, 255).astype(np.uint8) for i in range(3)]
+    make.enlarged_clip(tmp_path / "in.mp4", pictures, (3, 3))
+    frames = read(tmp_path / "in.mp4")
+    finding = study(frames, lossy_codec=True, assumed_matrix=True)
+    assert (finding.kind, finding.native_scale, finding.recovery) == ("lossy", (3, 3), None)
+
+
+def test_the_rounding_of_8_bit_yuv_alone_is_a_small_tolerance(tmp_path: Path) -> None:
+    pictures = [make.grained(0, 64)]
+    make.enlarged_clip(tmp_path / "in.mkv", pictures, (1, 1), codec="ffv1")
+    finding = study(read(tmp_path / "in.mkv"), lossy_codec=False, assumed_matrix=True)
+    assert finding.tolerance == pytest.approx(2 / 255)
+    assert "8-bit YUV" in finding.description
+
+
+def test_what_is_not_sure_keeps_its_decoded_value(tmp_path: Path) -> None:
+    clip(tmp_path / "in.mp4", LATTICE, (3, 3))
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert finding.recovery is not None
+    far = torch.tensor([250.0, 20.0, 20.0]).reshape(1, 3, 1, 1)
+    rgb, sure = finding.recovery.snap(far)
+    assert not sure.any()
+    assert rgb.min() >= 0
+    assert rgb.max() <= 1

@@ -1,0 +1,132 @@
+"""The same pictures as array or tensor, of any depth, give the same result and come back as they were given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from make import gradient, rgb8
+
+import vdequant
+from vdequant.errors import UsageError
+
+KINDS = ("uint8", "uint16", "float16", "float32", "float64")
+
+
+def array(kind: str, gray: bool = False, count: int = 0) -> np.ndarray:
+    """The ramp ``([count,] 16, 24[, 3])``."""
+    codes = rgb8()[..., 0] if gray else rgb8()
+    codes = np.stack([codes] * count) if count else codes
+    if kind == "uint8":
+        return codes
+    return codes.astype(np.uint16) * 257 if kind == "uint16" else (codes / 255).astype(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("form", [{}, {"gray": True}, {"count": 2}], ids=["color", "gray", "several"])
+def test_arrays_come_back_in_their_kind_and_shape(kind: str, form: dict[str, int]) -> None:
+    x = array(kind, **form)
+    coarse = vdequant.quantize(x, "m=4")
+    fine = vdequant.dequantize(coarse, "m=4", restorer="deband", device="cpu")
+    assert (coarse.dtype, coarse.shape) == (x.dtype, x.shape)
+    assert (fine.dtype, fine.shape) == (np.float32, x.shape)
+    top = {"uint8": 255, "uint16": 65535}.get(kind, 1)
+    np.testing.assert_allclose(np.unique(coarse / top), [0.125, 0.375, 0.625, 0.875], atol=3e-3)
+    assert np.abs(fine - x / top).mean() < np.abs(coarse / top - x / top).mean()
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 24), (2, 3, 16, 24)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_tensors_come_back_in_their_kind_and_shape(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    x = gradient().expand(shape).to(dtype)
+    coarse = vdequant.quantize(x, "m=4")
+    fine = vdequant.dequantize(coarse, "m=4", restorer="deband", device="cpu")
+    assert (coarse.dtype, coarse.shape) == (dtype, x.shape)
+    assert (fine.dtype, fine.shape) == (torch.float32, x.shape)
+
+
+def test_array_and_tensor_give_the_same_values() -> None:
+    x = array("float32")
+    for to in ("5-5-5+fs", "palette:8", "nes", "jpeg:20"):
+        tensor = vdequant.quantize(torch.from_numpy(x).movedim(-1, 0), to)
+        np.testing.assert_array_equal(tensor.movedim(0, -1).numpy(), vdequant.quantize(x, to))
+
+
+def test_dither_may_be_said_either_way() -> None:
+    x = array("uint8")
+    np.testing.assert_array_equal(vdequant.quantize(x, "m=3", dither="fs"), vdequant.quantize(x, "m=3+fs"))
+
+
+def test_a_palette_is_made_for_all_pictures_together() -> None:
+    x = array("uint8", count=2)
+    x[1] = x[1][..., ::-1]
+    together = vdequant.quantize(x, "palette:6").reshape(-1, 3)
+    assert len(np.unique(together, axis=0)) <= 6
+
+
+def test_nothing_given_is_written_to() -> None:
+    x = array("float32")
+    before = x.copy()
+    vdequant.dequantize(vdequant.quantize(x, "none"), "m=8", restorer="identity", device="cpu")
+    np.testing.assert_array_equal(x, before)
+
+
+def test_quantizing_the_restored_array_gives_the_coarse_one_again() -> None:
+    to = "m=4+bayer4"
+    coarse = vdequant.quantize(torch.rand(3, 24, 24), to)
+    kept, believed = (
+        vdequant.dequantize(coarse, to, restorer="cellnet-s", fidelity=fidelity, device="cpu")
+        for fidelity in (1.0, 0.0)
+    )
+    assert torch.equal(vdequant.quantize(kept, to), coarse)
+    assert not torch.equal(vdequant.quantize(believed, to), coarse)
+
+
+def test_auto_finds_the_loss_and_its_enlargement() -> None:
+    noisy = (gradient(96, 96) * 0.9 + 0.1 * torch.rand(3, 96, 96)).movedim(0, -1).numpy()
+    coarse = np.repeat(np.repeat(vdequant.quantize((noisy * 255).round().astype(np.uint8), "m=6"), 2, 0), 3, 1)
+    fine = vdequant.dequantize(coarse, restorer="deband", device="cpu")
+    assert fine.shape == coarse.shape
+    np.testing.assert_array_equal(fine[::2], fine[1::2])  # restored at its native size and enlarged again
+    assert np.abs(fine[::2, ::3] - noisy).mean() < np.abs(coarse[::2, ::3] / 255 - noisy).mean()
+
+
+def test_fine_pictures_are_left_alone_by_auto() -> None:
+    x = torch.rand(3, 48, 48)
+    torch.testing.assert_close(vdequant.dequantize(x, device="cpu"), x, rtol=0, atol=0)
+
+
+def test_gray_that_becomes_colored_is_refused_with_the_remedy() -> None:
+    with pytest.raises(UsageError, match=r"np\.stack"):
+        vdequant.quantize(array("uint8", gray=True), "5-6-5")
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ([[0, 1]], "got list"),
+        (np.zeros((4, 4, 4), np.uint8), r"x\[\.\.\., :3\]"),
+        (np.zeros((4,), np.uint8), r"got an array of \(4,\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"got an array of \(0, 4, 3\)"),
+        (np.zeros((4, 4, 3), np.int64), "got int64"),
+        (np.full((4, 4, 3), 200.0), r"\[0, 1\], got 200 to 200; divide"),
+        (np.full((4, 4, 3), np.nan), "got nan"),
+        (torch.zeros(4, 4, 3), r"got a tensor of \(4, 4, 3\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "got torch.uint8"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_one_line(x: object, words: str) -> None:
+    for call in (vdequant.quantize, vdequant.dequantize):
+        with pytest.raises(UsageError, match=words) as caught:
+            call(x)  # type: ignore[operator]
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"restorer": "waifu"}, "cellnet-m"), ({"fidelity": 2.0}, "fidelity"), ({"quantizer": "mp3"}, "m=LEVELS"),
+     ({"device": "tpu"}, "cuda")],
+)  # fmt: skip
+def test_options_that_do_not_exist_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        vdequant.dequantize(array("uint8"), **changes)  # type: ignore[arg-type]

@@ -1,0 +1,140 @@
+"""``vdequant evaluate --data DIR``: degrade clean pictures, restore them, and say how near the truth everyone came."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vdequant.cli.console import Console
+from vdequant.cli.options import Parser, add_reporting_options
+from vdequant.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from vdequant.evaluation.methods import Method
+    from vdequant.evaluation.rows import Row
+    from vdequant.schedule.device import Engine
+
+FILES = ("evaluation.json", "evaluation.md", "contact.png")
+SHEET_ITEMS = 2  # pictures on the contact sheet
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of this command; its ``run`` is :func:`run`."""
+    result = Parser(
+        prog="vdequant evaluate",
+        description="Degrade clean pictures or clips, restore them with restorers and peers, and compare with the "
+        f"truth. Writes {', '.join(FILES)}; the untouched input is always the first row.",
+        allow_abbrev=False,
+    )
+    data = result.add_argument_group("what to measure on")
+    data.add_argument("--data", nargs="+", required=True, metavar="DIR", help="folders or files, clean")
+    data.add_argument("--held-out", action="store_true", help="only tiles that training left out")
+    data.add_argument("--limit", type=int, default=0, metavar="N", help="at most N pictures of each folder")
+    data.add_argument("--frames", type=int, default=24, metavar="N", help="frames of a clip; default 24")
+    data.add_argument(
+        "--quantizer",
+        nargs="+",
+        default=["m=16", "palette:16"],
+        metavar="TEXT",
+        help="losses: m=16, 5-5-5, palette:16 (median cut), palette:16+fs (Floyd-Steinberg), jpeg:10; "
+        "default m=16 palette:16",
+    )
+    who = result.add_argument_group("what to compare")
+    who.add_argument("--restorer", nargs="*", default=["cellnet-s", "cellnet-m"], metavar="NAME", help="restorers")
+    who.add_argument(
+        "--peers",
+        nargs="*",
+        default=["spp", "bilateral"],
+        metavar="NAME",
+        help="spp, bilateral, nlm, tv, gradfun, deband, libplacebo, libjpeg, jpegqs, or a network file "
+        "(.pth, .safetensors); default spp bilateral",
+    )
+    who.add_argument(
+        "--metrics",
+        nargs="+",
+        default=["psnr", "ssim-uniform"],
+        metavar="NAME",
+        help="psnr, ssim, ssim-uniform, mse, delta-e, banding, cambi, certificate, palette-psnr, palette-ssim, lpips, "
+        "fid; of clips flicker, warping-error; default psnr ssim-uniform",
+    )
+    who.add_argument("--fidelity", type=float, default=1.0, metavar="F", help="of our restorers; default 1")
+    who.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda; see vdequant devices")
+    output = result.add_argument_group("writing")
+    output.add_argument("-o", "--output", default="evaluation", metavar="DIR", help="folder; default evaluation")
+    output.add_argument("-y", "--overwrite", action="store_true", help="replace results that are there")
+    output.add_argument("--cache", metavar="DIR", help="keep finished rows here, and take those that are there")
+    add_reporting_options(result)
+    result.set_defaults(run=run)
+    return result
+
+
+def _output(folder: Path, overwrite: bool) -> Path:
+    """The folder, made; nothing of ours may be in it unless it is to be replaced."""
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and not overwrite:
+        raise OutputError(f"{folder / there[0]} exists; give another -o, or -y to replace it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}; give another -o") from error
+    return folder
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Measure, write the three files, and print the tables."""
+    from vdequant.evaluation.datasets import find_items
+    from vdequant.evaluation.degradations import parse_degradation
+    from vdequant.evaluation.report import as_json, contact_sheet, markdown, notes, write_json
+    from vdequant.evaluation.run import evaluate
+    from vdequant.schedule.device import choose_engine
+
+    _check(args)
+    engine = choose_engine(args.device)
+    degradations = [parse_degradation(text) for text in args.quantizer]
+    methods = _methods(args, engine)
+    items = find_items(
+        [Path(place) for place in args.data], held_out=args.held_out, limit=args.limit, frames=args.frames
+    )
+    folder = _output(Path(args.output), args.overwrite)
+    cache = Path(args.cache) if args.cache else None
+
+    def done(row: Row) -> None:
+        if args.metrics[0] in row.values:
+            console.note(f"{row.degradation}: {row.method}: {args.metrics[0]} {row.mean(args.metrics[0]):.4g}")
+
+    found = evaluate(
+        items, degradations, methods, engine=engine, metrics=tuple(args.metrics), cache=cache, done=done
+    )  # fmt: skip
+    text = markdown(found)
+    write_json(found, folder / FILES[0])
+    (folder / FILES[1]).write_text(text, encoding="utf-8")
+    contact_sheet(items[:SHEET_ITEMS], degradations, methods, folder / FILES[2])
+    for note in notes(found):
+        console.warn(note)
+    if console.as_json:
+        console.answer(as_json(found))
+    else:
+        console.result(text.rstrip())
+    console.note(f"wrote {', '.join(str(folder / name) for name in FILES)}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse numbers out of range and unknown metrics before anything is read."""
+    from vdequant.checks import check_fraction
+    from vdequant.evaluation.scores import check_scores
+
+    check_fraction(args.fidelity, "--fidelity")
+    if args.limit < 0 or args.frames < 1:
+        raise UsageError(f"expected --limit of 0 or more and --frames of 1 or more, got {args.limit} and {args.frames}")
+    check_scores(tuple(args.metrics))
+
+
+def _methods(args: argparse.Namespace, engine: Engine) -> list[Method]:
+    """Restorers, then peers; their names are checked here."""
+    from vdequant.evaluation.methods import Restoring
+    from vdequant.evaluation.peers import make_peer
+
+    restorers: list[Method] = [Restoring(name, engine, args.fidelity) for name in args.restorer]
+    return restorers + [make_peer(name, str(engine.device)) for name in args.peers]

@@ -1,0 +1,118 @@
+"""What is compared: doing nothing, the restorers, and the peers of ``peers.py``, behind one contract."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vdequant.errors import ModelError, UsageError
+from vdequant.evaluation.degradations import Stored
+from vdequant.frame_work import Recipe, restore_native
+from vdequant.frames import Layout
+from vdequant.models.weights import packaged
+from vdequant.pipeline import load_restorer
+from vdequant.restorers import RESTORERS
+from vdequant.schedule.device import Engine
+from vdequant.schedule.tiles import automatic_side
+
+WHOLE = 1 << 30  # side of a tile that no picture fills
+
+Work = Callable[[Stored], Tensor]  # the stored pictures -> (T, 3, H, W) float32 in [0, 1]
+
+
+class Method(Protocol):
+    """A row of the tables."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tables."""
+        ...
+
+    def key(self, degradation: str) -> str:
+        """Everything that its results depend on besides the pictures: settings, weights."""
+        ...
+
+    def prepare(self, degradation: str) -> Work:
+        """What does the work for pictures stored in this way; loading weights happens here and is not timed."""
+        ...
+
+
+class Nothing:
+    """The stored picture as it is: the row that every table begins with."""
+
+    name = "nothing"
+
+    def key(self, degradation: str) -> str:
+        """See :class:`Method`."""
+        return self.name
+
+    def prepare(self, degradation: str) -> Work:
+        """See :class:`Method`."""
+        return lambda stored: stored.tensor()
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _weights_of(name: str) -> str:
+    """Checksum of a restorer's packaged weights; "" when it has none."""
+    try:
+        return _checksum(packaged(name))
+    except ModelError:
+        return ""
+
+
+class Restoring:
+    """One of our restorers, told the true quantizer's cells, on whole pictures with its own tiling.
+
+    Args:
+        name: of RESTORERS.
+        engine: where it runs.
+        fidelity: share of the way that its result is moved into the cells.
+
+    Raises:
+        UsageError: there is no such restorer.
+    """
+
+    def __init__(self, name: str, engine: Engine, fidelity: float = 1.0) -> None:
+        if name not in RESTORERS:
+            raise UsageError(f"expected --restorer as one of {', '.join(RESTORERS)}, got {name!r}")
+        self.name = name
+        self.engine = engine
+        self.fidelity = fidelity
+
+    def key(self, degradation: str) -> str:
+        """See :class:`Method`."""
+        source = inspect.getsourcefile(import_module(RESTORERS[self.name].partition(":")[0])) or ""
+        code = _checksum(Path(source))
+        number = str(self.engine.dtype).removeprefix("torch.")
+        return f"{self.name} {code} {_weights_of(self.name)} {number} {self.fidelity:g}"
+
+    def prepare(self, degradation: str) -> Work:
+        """See :class:`Method`."""
+        restorer = load_restorer(self.name).to(self.engine.device, self.engine.dtype)
+
+        def work(stored: Stored) -> Tensor:
+            height, width = stored.pictures.shape[1:3]
+            # Blocks of a JPEG must not be cut, so those are taken whole.
+            side = WHOLE if stored.files else automatic_side(height, width, self.engine.device)
+            recipe = Recipe(
+                restorer,
+                stored.quantizer,
+                Layout(width, height, "rgb", 16),
+                fidelity=self.fidelity,
+                dithered=stored.dithered,
+                tile=side,
+            )
+            pictures = stored.tensor().to(self.engine.device)
+            return torch.cat([restore_native(recipe, y[None]).cpu() for y in pictures])
+
+        return work

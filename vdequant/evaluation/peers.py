@@ -1,0 +1,157 @@
+"""The peers: classical filters and others' networks that a user would pick instead, each tuned per degradation.
+
+The settings of ``TUNED`` are the best in PSNR of the grids of ``scripts/tune_peers.py``, on eight of the 24 Kodak
+pictures (01, 04, 07, 10, 13, 16, 20, 23), so the peers are shown at their best there. Only spp at 16 and 64 colors
+keeps the choice of an older, coarser grid, so that its published numbers reappear. A filter whose best is to be off,
+as deband's mostly is, has its weakest setting. To add a peer, write a function
+``(stored, setting) -> pictures`` in ``filters.py`` and add a line to ``PEERS`` and one to ``TUNED``.
+
+A path that ends in .pth or .safetensors is a peer too: a network of one of the architectures of spandrel (the extra
+"community"), which must keep the size of its pictures.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+
+from vdequant.errors import UsageError
+from vdequant.evaluation.degradations import Pictures, Stored, to_tensor
+from vdequant.evaluation.filters import Setting
+from vdequant.evaluation.methods import Method, Work
+
+# name -> "module:function", imported on use
+PEERS: dict[str, str] = {
+    "spp": "vdequant.evaluation.filters:spp",
+    "bilateral": "vdequant.evaluation.filters:bilateral",
+    "nlm": "vdequant.evaluation.filters:nlm",
+    "tv": "vdequant.evaluation.filters:tv",
+    "gradfun": "vdequant.evaluation.filters:gradfun",
+    "deband": "vdequant.evaluation.filters:deband",
+    "libplacebo": "vdequant.evaluation.filters:libplacebo",
+    "libjpeg": "vdequant.evaluation.filters:libjpeg",
+    "jpegqs": "vdequant.evaluation.filters:jpegqs",
+}
+LABELS = {
+    "spp": "ffmpeg spp",
+    "bilateral": "OpenCV bilateral",
+    "nlm": "OpenCV NLM",
+    "tv": "TV (Chambolle)",
+    "gradfun": "ffmpeg gradfun",
+    "deband": "ffmpeg deband",
+}
+NETWORKS = (".pth", ".safetensors")
+
+# family -> strength of the loss (levels, colors, quality) -> setting; between the tuned ones the nearest in octaves.
+Tuning = dict[str, dict[int, Setting]]
+TUNED: dict[str, Tuning] = {
+    "spp": {
+        "levels": {4: (16,), 8: (8,), 16: (4,), 32: (2,)},
+        "colors": {8: (8,), 16: (6,), 32: (4,), 64: (4,), 128: (2,)},
+        "dithered": {8: (16,), 16: (11,), 32: (8,), 64: (8,), 128: (5,)},
+        "jpeg": {10: (16,)},
+    },
+    "bilateral": {
+        "levels": {4: (90, 3), 8: (40, 3), 16: (25, 1), 32: (10, 1)},
+        "colors": {8: (60, 1), 16: (25, 1), 32: (25, 1), 64: (15, 1), 128: (15, 1)},
+        "dithered": {8: (130, 1), 16: (90, 1), 32: (90, 1), 64: (90, 1), 128: (40, 1)},
+        "jpeg": {10: (60, 3)},
+    },
+    "tv": {
+        "levels": {4: (0.05,), 8: (0.02,), 16: (0.01,), 32: (0.002,)},
+        "colors": {8: (0.01,), 16: (0.005,), 32: (0.005,), 64: (0.002,), 128: (0.002,)},
+        "dithered": {8: (0.03,), 16: (0.02,), 32: (0.02,), 64: (0.01,), 128: (0.01,)},
+        "jpeg": {10: (0.03,)},
+    },
+    "gradfun": {
+        "levels": {4: (64, 8), 8: (32, 8), 16: (8, 8), 32: (4, 8)},
+        "colors": {8: (8, 8), 16: (4, 8), 32: (4, 8), 64: (0.51, 8), 128: (0.51, 8)},
+        "dithered": {8: (32, 8), 16: (16, 8), 32: (16, 8), 64: (8, 8), 128: (4, 8)},
+        "jpeg": {10: (16, 8)},
+    },
+    "deband": {
+        "levels": {4: (0.08, 16), 8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16)},
+        "colors": {8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16), 64: (0.003, 16), 128: (0.003, 16)},
+        "dithered": {8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16), 64: (0.003, 16), 128: (0.003, 16)},
+        "jpeg": {10: (0.01, 16)},
+    },
+    "nlm": {
+        "levels": {8: (8,), 16: (3,)},
+        "colors": {16: (3,), 64: (2,)},
+        "dithered": {16: (8,)},
+        "jpeg": {10: (8,)},
+    },
+    # Its best is to do nothing on steps as coarse as these; this is the strongest setting that is in use.
+    "libplacebo": {family: {16: (4, 16)} for family in ("levels", "colors", "dithered", "jpeg")},
+    "jpegqs": {"jpeg": {10: (6,)}},
+}
+
+
+def family_of(degradation: str) -> tuple[str, float]:
+    """Which row of a :data:`Tuning` a degradation belongs to, and how strong it is.
+
+    Bits count as so many levels; what is neither levels, colors of its own nor JPEG counts as 64 colors.
+    """
+    if match := re.fullmatch(r"m=(\d+)", degradation):
+        return "levels", float(match[1])
+    if match := re.fullmatch(r"palette:(\d+)(\+fs)?", degradation):
+        return ("dithered" if match[2] else "colors"), float(match[1])
+    if match := re.fullmatch(r"jpeg:(\d+)", degradation):
+        return "jpeg", float(match[1])
+    if match := re.match(r"\d+(-\d+)*", degradation):
+        depths = [int(bits) for bits in match[0].split("-")]
+        return "levels", 2 ** (sum(depths) / len(depths))
+    return "colors", 64.0
+
+
+def setting_of(name: str, degradation: str) -> Setting:
+    """The tuned setting of a peer for a degradation."""
+    family, strength = family_of(degradation)
+    rows = TUNED.get(name, {}).get(family, {})
+    if not rows:
+        return ()
+    return rows[min(rows, key=lambda known: abs(math.log2(known / strength)))]
+
+
+class Peer:
+    """A filter of the table with its tuned settings; see :class:`~vdequant.evaluation.methods.Method`."""
+
+    def __init__(self, name: str) -> None:
+        self.peer = name
+        self.name = LABELS.get(name, name)
+
+    def key(self, degradation: str) -> str:
+        """See the contract."""
+        return f"{self.peer} {setting_of(self.peer, degradation)}"
+
+    def prepare(self, degradation: str) -> Work:
+        """See the contract."""
+        module, _, function = PEERS[self.peer].partition(":")
+        run: Callable[[Stored, Setting], Pictures] = getattr(import_module(module), function)
+        setting = setting_of(self.peer, degradation)
+        return lambda stored: to_tensor(run(stored, setting))
+
+
+@lru_cache(maxsize=1)
+def _network(path: str, device: str) -> Method:
+    from vdequant.evaluation.community import CommunityNetwork
+
+    return CommunityNetwork(Path(path), device)
+
+
+def make_peer(name: str, device: str = "cpu") -> Method:
+    """The peer of that name, or the network in that file.
+
+    Raises:
+        UsageError: there is no such peer.
+        ModelError: the file is no network that can be run.
+    """
+    if name in PEERS:
+        return Peer(name)
+    if Path(name).suffix in NETWORKS:
+        return _network(name, device)
+    raise UsageError(f"expected --peers as one of {', '.join(PEERS)}, or a file *.pth, *.safetensors; got {name!r}")

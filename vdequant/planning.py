@@ -1,0 +1,153 @@
+"""Looks at the input before anything is written: what was lost, and what will be done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from vdequant.color import to_rgb
+from vdequant.errors import InputError
+from vdequant.frames import Frame, SourceInfo
+from vdequant.media.plan import OutputPlan
+from vdequant.media.source import Source
+from vdequant.quantizers.base import Quantizer
+from vdequant.quantizers.estimate import Finding, estimate
+from vdequant.quantizers.spec import parse_quantizer, resolve
+from vdequant.schedule.device import Engine
+from vdequant.settings import Settings
+
+SAMPLES = 12  # frames looked at by the probe
+LOSSY_SAMPLES = 24  # behind a lossy codec, where clean colors have to be found among many
+SAMPLED_PIXELS = 30_000_000  # at most, over these frames
+MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h264", "hevc", "vvc", "mjpeg"})
+LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc1", "prores", "dnxhd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was found in the input and what will be done about it."""
+
+    source: SourceInfo
+    finding: Finding
+    quantizer: Quantizer
+    restorer: str
+    engine: Engine
+    dithered: bool
+    output: OutputPlan | None
+
+    @property
+    def device(self) -> str:
+        """Where the network will run, in words."""
+        return self.engine.describe()
+
+    @property
+    def tolerance(self) -> float:
+        """By how much a lossy codec widens the cells, in [0, 1] units; 0 for lossless sources."""
+        return float(getattr(self.quantizer, "tolerance", 0.0)) if not self.finding.lossless else 0.0
+
+    @property
+    def native(self) -> tuple[int, int]:
+        """Horizontal and vertical size of a native pixel."""
+        return self.finding.native_scale
+
+    def _doing(self) -> str:
+        if self.restorer == "identity" and self.finding.recovery is not None:
+            return "snap to the clean colors, nothing more (drawn art; --restorer cellnet-m tries all the same)"
+        if self.restorer == "identity":
+            return "nothing (no loss that could be restored; --restorer cellnet-m tries all the same)"
+        return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
+
+    def reason(self) -> str:
+        """Why this restorer and these cells."""
+        finding = self.finding
+        if finding.kind == "fine":
+            return "nothing coarser than the stored depth was found, so there is nothing to restore"
+        if finding.kind == "lossy":
+            return "the codec hides what was there before, so every value may move within the tolerance, no farther"
+        snapped = (
+            "the clean colors show behind the codec, so pixels are snapped to them first; "
+            if (finding.recovery is not None)
+            else ""
+        )
+        if finding.kind == "lattice":
+            return f"{snapped}every stored level stands for the values up to half way to its neighbors"
+        if finding.drawn:
+            return f"{snapped}art drawn with its palette has no finer picture behind it"
+        means = ", over local means, because dither mixes colors" if self.dithered else ""
+        return f"{snapped}every stored color stands for the colors nearest to it{means}"
+
+    def lines(self) -> list[str]:
+        """The plan in two or three short lines."""
+        layout = self.source.layout
+        kind = " ".join(word for word in (self.source.codec or self.source.kind, self.source.pixel_format) if word)
+        moving = self.source.kind != "image"
+        frames = f", {self.source.frames} frames" if self.source.frames and moving else ""
+        rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
+        lines = [
+            f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
+            f"doing: {self._doing()} on {self.device}",
+        ]
+        if self.output is not None:
+            out = self.output
+            size = f"{out.layout.width}x{out.layout.height}"
+            notes = "".join(f"; {note}" for note in out.notes)
+            kind = " ".join(word for word in (out.codec or out.container, out.pix_fmt) if word)
+            lines.append(f"writing: {out.path}, {kind}, {size}{notes}")
+        return lines
+
+
+def _pictures(frames: list[Frame]) -> list[torch.Tensor]:
+    return [to_rgb(frame.planes, frame.layout) for frame in frames]
+
+
+def _is_lossy(info: SourceInfo) -> bool:
+    """Whether the stored samples went through a codec that changes them; RGB and palettes are never lossy H.264."""
+    if info.codec in LOSSY_CODECS:
+        return info.layout.model == "yuv" or info.codec == "mjpeg"
+    return info.codec in ("jpg", "jpeg")
+
+
+def _choose_restorer(settings: Settings, info: SourceInfo, finding: Finding, engine: Engine) -> str:
+    """Stills and GPUs get the larger network, video on a CPU the faster one.
+
+    Input that lost nothing is passed through: fine color, and art that was drawn from tiles with its palette, where
+    a Voronoi cell would invite changes as large as the distance between two of the artist's colors.
+    """
+    if settings.restorer != "auto":
+        return settings.restorer
+    drawn_with_palette = finding.kind == "palette" and finding.drawn
+    if settings.quantizer == "auto" and (finding.kind == "fine" or drawn_with_palette):
+        return "identity"
+    return "cellnet-s" if engine.device.type == "cpu" and info.kind in ("video", "pipe") else "cellnet-m"
+
+
+def _samples(source: Source) -> list[Frame]:
+    """Frames from all over the input, more of them where a codec has blurred their colors."""
+    layout = source.info.layout
+    affordable = max(SAMPLES, SAMPLED_PIXELS // (layout.width * layout.height))
+    frames = source.sample(min(LOSSY_SAMPLES, affordable) if layout.model == "yuv" else SAMPLES)
+    if not frames:
+        raise InputError(f"expected pictures in {source.info.path}, found none that decode")
+    return frames
+
+
+def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
+    info, frames = source.info, _samples(source)
+    pictures = _pictures(frames[:: -(-len(frames) // SAMPLES)])
+    finding = estimate(
+        pictures,
+        lossy_codec=_is_lossy(info),
+        stored_bits=info.layout.bits,
+        frames=frames,
+        assumed_matrix=info.assumed_matrix,
+    )
+    quantizer = finding.quantizer
+    if settings.quantizer != "auto":
+        quantizer = resolve(parse_quantizer(settings.quantizer), pictures)
+        finding = replace(finding, recovery=None)
+    dithered = settings.dither == "remove" or (settings.dither == "auto" and finding.dithered)
+    restorer = _choose_restorer(settings, info, finding, engine)
+    if finding.matrix is not None:
+        info = replace(info, layout=replace(info.layout, matrix=finding.matrix))
+    return Plan(info, finding, quantizer, restorer, engine, dithered, None)

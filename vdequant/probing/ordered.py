@@ -1,0 +1,65 @@
+"""Was a picture dithered with a fixed pattern? Which one shows in the mean of each place within 8x8 pixels.
+
+stored - local mean, averaged over all places (x mod 8, y mod 8)  ~  sign * (threshold of the pattern), shifted
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vdequant.probing.views import View
+from vdequant.quantizers.dither_orders import bayer_ranks
+
+SIDE = 8
+ALIKE = 0.85  # correlation with a pattern from which it counts as found
+STRONG = 0.08  # share of the fine structure's variance that the pattern must explain
+
+Array = NDArray[np.float64]
+
+
+def _patterns() -> dict[str, Array]:
+    tiles = {
+        "checkerboard": np.array([[0.0, 1.0], [1.0, 0.0]]),
+        "column": np.array([[0.0, 1.0], [0.0, 1.0]]),
+        "row": np.array([[0.0, 0.0], [1.0, 1.0]]),
+        **{f"bayer{side}": bayer_ranks(side).numpy().astype(np.float64) for side in (2, 4, 8)},
+    }
+    return {name: np.tile(tile, (SIDE // len(tile), SIDE // len(tile))) for name, tile in tiles.items()}
+
+
+def _phase_means(luma: NDArray[np.float32]) -> tuple[Array, float]:
+    """Mean of the fine structure at each place of 8x8, and its variance over the whole picture."""
+    # A moving mean takes away shades, and leaves a pattern of that period whole.
+    fine = luma - cv2.blur(luma, (SIDE, SIDE))
+    height, width = (size // SIDE * SIDE for size in luma.shape)
+    blocks = fine[:height, :width].reshape(height // SIDE, SIDE, width // SIDE, SIDE).astype(np.float64)
+    return blocks.mean(axis=(0, 2)), float(blocks.var())
+
+
+def ordered_dither(views: Sequence[View]) -> str:
+    """The name of the pattern in most of the views, or ""."""
+    votes = [_vote(view.luma) for view in views if min(view.luma.shape) >= 4 * SIDE]
+    found = [vote for vote in votes if vote]
+    if 2 * len(found) <= len(votes):
+        return ""
+    return max(set(found), key=found.count)
+
+
+def _vote(luma: NDArray[np.float32]) -> str:
+    means, variance = _phase_means(luma)
+    if variance <= 0 or float(means.var()) < STRONG * variance:
+        return ""
+    scores = {name: _likeness(means, pattern) for name, pattern in _patterns().items()}
+    best = max(scores, key=lambda name: scores[name])
+    return best if scores[best] > ALIKE else ""
+
+
+def _likeness(means: Array, pattern: Array) -> float:
+    """Largest absolute correlation over all shifts of the pattern."""
+    a, b = means - means.mean(), pattern - pattern.mean()
+    products = np.fft.ifft2(np.fft.fft2(a) * np.conj(np.fft.fft2(b))).real
+    return float(np.abs(products).max() / np.sqrt((a**2).sum() * (b**2).sum()))

@@ -1,0 +1,135 @@
+"""What can be told of pictures that a lossy codec has blurred: native grid, clean colors, matrix, tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from vdequant.frames import Frame, Layout, Matrix
+from vdequant.quantizers.base import Quantizer
+from vdequant.quantizers.finding import Finding, Kind, finished
+from vdequant.quantizers.folding import fold_codes
+from vdequant.quantizers.grid import blurred_scale
+from vdequant.quantizers.noise import YUV_ROUNDING, flicker, ringing
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.recovering import Recovery, recover
+from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.tolerance import ToleranceQuantizer
+from vdequant.quantizers.uniform import UniformQuantizer
+
+LEAST, MOST = 2.0, 8.0  # codes of tolerance for pixels that the snap leaves alone
+SNAPPED_PICTURES = 8  # that are looked at for dither and tiles
+SMALL = 576  # native lines of machines that are not high definition
+
+
+def _matrices(layout: Layout, native: tuple[int, int], assumed: bool) -> tuple[Matrix, ...]:
+    """Which matrices come into question, the likeliest first.
+
+    FFmpeg, and with it most recorders of emulators, makes untagged YUV with BT.601 whatever its size; players assume
+    BT.709 for large pictures. An enlarged capture is of the first kind.
+    """
+    if layout.model != "yuv" or not assumed:
+        return (layout.matrix,)
+    enlarged = native != (1, 1) and layout.height // native[1] <= SMALL
+    order = (Matrix.SMPTE170M, Matrix.BT709) if enlarged else (layout.matrix, Matrix.BT709, Matrix.SMPTE170M)
+    return tuple(dict.fromkeys(order))
+
+
+def lumas_of(frames: Sequence[Frame]) -> list[Tensor]:
+    """``(H, W)`` luma, or green, in 8-bit codes."""
+    return [
+        frame.planes[1 if frame.layout.model == "rgb" else 0].to(torch.float32) / (1 << (frame.layout.bits - 8))
+        for frame in frames
+    ]
+
+
+def _radius(frames: Sequence[Frame], native: tuple[int, int], lossy_codec: bool) -> float:
+    """How far, in 8-bit codes, samples may lie from the true ones."""
+    if not lossy_codec:
+        return YUV_ROUNDING
+    lumas = lumas_of(frames)
+    return flicker(lumas) if native == (1, 1) else ringing(lumas, native)
+
+
+def _unsnapped(codes: float, source: str, native: tuple[int, int], matrix: Matrix | None, colors: int) -> Finding:
+    return Finding(
+        quantizer=ToleranceQuantizer(codes / 255),
+        kind="lossy",
+        native_scale=native,
+        lossless=False,
+        tolerance=codes / 255,
+        recovery=None,
+        matrix=matrix,
+        lattice="",
+        palette="",
+        dithered=False,
+        drawn=False,
+        colors=colors,
+        levels=(0, 0, 0),
+        description=f"{source}, values to within ±{codes:.0f}/255",
+    )
+
+
+def _inner(recovery: Recovery) -> tuple[Kind, Quantizer, tuple[int, int, int], str]:
+    """Kind, quantizer, levels and words of the clean colors."""
+    explained, colors = recovery.explanation, recovery.colors
+    count = len(colors)
+    if explained.levels is not None:
+        red, green, blue = explained.levels
+        lattice = UniformQuantizer([[code / 255 for code in channel] for channel in explained.levels])
+        words = f"{explained.words}, {count} colors"
+        return "lattice", lattice, (len(red), len(green), len(blue)), words
+    seen = tuple(len(set(colors[:, channel].tolist())) for channel in range(3))
+    name = f" of the {explained.name}" if explained.name else ""
+    words = f"a palette of {count} colors{name}"
+    return "palette", PaletteQuantizer(recovery.snap.colors), cast(tuple[int, int, int], seen), words
+
+
+def _snapped(frames: Sequence[Frame], native: tuple[int, int], matrix: Matrix | None, recovery: Recovery) -> Finding:
+    kind, inner, levels, words = _inner(recovery)
+    tolerance = min(MOST, max(LEAST, recovery.error)) / 255
+    step = max(1, len(frames) // SNAPPED_PICTURES)
+    clean = [recovery.snap(fold_codes(f.planes, f.layout, native)[None])[0][0] for f in frames[::step]]
+    explained = recovery.explanation
+    finding = Finding(
+        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance),
+        kind=kind,
+        native_scale=native,
+        lossless=False,
+        tolerance=tolerance,
+        recovery=recovery,
+        matrix=matrix,
+        lattice=explained.words if explained.levels is not None else "",
+        palette=explained.name if explained.levels is None else "",
+        dithered=False,  # a codec leaves nothing of dither by which it could be told from its own noise
+        drawn=False,
+        colors=len(recovery.colors),
+        levels=levels,
+        description=f"{words} behind a lossy codec, {recovery.sure:.1%} of pixels snapped, others to within "
+        f"±{tolerance * 255:.0f}/255",
+    )
+    return finished(finding, clean)
+
+
+def study(frames: Sequence[Frame], *, lossy_codec: bool, assumed_matrix: bool, colors: int = 0) -> Finding:
+    """Find out what was lost before a lossy codec.
+
+    Args:
+        frames: sampled over the clip as stored, of one layout.
+        lossy_codec: False when only the rounding to 8-bit YUV was lossy.
+        assumed_matrix: the file does not say which matrix its YUV was made with.
+        colors: as counted in the decoded pictures, 0 when they were too many to count.
+    """
+    layout = frames[0].layout
+    native = blurred_scale(lumas_of(frames))
+    matrices = _matrices(layout, native, assumed_matrix)
+    recovery = recover(frames, native, matrices)
+    matrix = recovery.explanation.matrix if recovery is not None else matrices[0]
+    other = matrix if matrix != layout.matrix else None
+    if recovery is not None:
+        return _snapped(frames, native, other, recovery)
+    radius = _radius(frames, native, lossy_codec)
+    return finished(_unsnapped(radius, "a lossy codec" if lossy_codec else "8-bit YUV", native, other, colors), [])

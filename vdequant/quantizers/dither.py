@@ -1,0 +1,257 @@
+"""Quantizers that dither: what a pixel cannot show, its neighbors make up for, so that local means survive.
+
+Ordered kinds mix two stored values per pixel, a darker and a lighter one; the pixel becomes the lighter one where the
+true share of it exceeds the threshold of its place:
+
+    darker ├──────────────┼──────────────┤ lighter        share 0.3: lighter where the threshold is below 0.3,
+           0            x = 0.3          1                so 30 % of the places, and the mean is x
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vdequant.checks import check_choice, check_picture
+from vdequant.errors import UsageError
+from vdequant.quantizers import DITHER_KINDS
+from vdequant.quantizers.base import Cells, Quantizer, per_picture
+from vdequant.quantizers.dither_orders import PATTERNS, PERIODS, thresholds
+from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
+from vdequant.quantizers.mean_cells import dithered_cells
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.pattern_cells import PatternCells, ordered_boxes
+from vdequant.quantizers.rows import from_rows, to_rows
+from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, gray
+from vdequant.quantizers.uniform import UniformQuantizer
+
+# Share of a mixture's contrast that counts as error: keeps the pattern from mixing far colors where near ones do.
+CONTRAST_COST = 0.1
+# Patterns that the networks were not trained on, and undo better when told each pixel's interval (by 1 to 3 dB).
+IRREGULAR = ("column", "bluenoise")
+PAIRS = 1 << 18  # of pixels and colors, looked at together: what a processor's cache holds
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The two stored values that a pixel may become, and how much of the lighter one it holds.
+
+    Uniform: everything ``(N, 3, H, W)``, per channel. Palettes: ``share`` and ``contrast`` are ``(N, 1, H, W)``.
+    ``contrast`` is the squared distance between the two, counted in levels for levels, as in ``soft`` of both.
+    """
+
+    darker: Tensor
+    lighter: Tensor
+    share: Tensor
+    contrast: Tensor
+
+
+def level_mixture(x: Tensor, levels: list[Tensor]) -> Mixture:
+    """Per channel the levels below and above each sample; samples beyond the ends hold all of the end level."""
+    planes = []
+    for channel, values in enumerate(levels):
+        sample, scale = x[:, channel], values.to(x)
+        below = torch.bucketize(sample.detach().contiguous(), scale, right=True).sub_(1).clamp_(0, len(scale) - 2)
+        darker, lighter = scale[below], scale[below + 1]
+        planes.append((darker, lighter, ((sample - darker) / (lighter - darker)).clamp(0, 1)))
+    darker, lighter, share = (torch.stack(part, dim=1) for part in zip(*planes, strict=True))
+    return Mixture(darker, lighter, share, torch.ones_like(share))
+
+
+def _mixed_pair(colors: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
+    """For each color of ``(P, 3)`` the indices of the nearest palette color and of the best one to mix it with.
+
+    The best partner leaves the least error between the color and its place on the segment from the nearest one, plus
+    a part of the pattern's contrast.
+    """
+    gaps = torch.cdist(palette, palette, compute_mode="donot_use_mm_for_euclid_dist").square()
+    closeness = torch.where(gaps > 0, 1 / gaps, 0)
+    nearest, partners = [], []
+    half_norms = (palette * palette).sum(1) / 2
+    for part in torch.split(colors, max(1, PAIRS // len(palette))):
+        own = (half_norms - part @ palette.T).argmin(1)
+        moved = part - palette[own]
+        # (x - q)·(p - q), exactly zero for a color of the palette
+        along = (moved @ palette.T - (moved * palette[own]).sum(1, keepdim=True)).clamp_(min=0)
+        share = along * closeness[own]
+        # |x - q|² left out: share² gap - 2 share along + cost share (1 - share) gap, with share = along / gap
+        error = along.mul_(CONTRAST_COST - (1 + CONTRAST_COST) * share)
+        nearest.append(own)
+        partners.append(error.argmin(1))
+    return torch.cat(nearest), torch.cat(partners)
+
+
+def color_mixture(x: Tensor, palette: Tensor) -> Mixture:
+    """The nearest palette color and the one that explains best what it leaves over, by luma."""
+    pixels, colors = to_rows(x), palette.to(x)
+    luma = gray(colors[..., None, None])[:, 0, 0]
+    with torch.no_grad():
+        first, second = _mixed_pair(pixels.detach(), colors)
+        swap = luma[second] < luma[first]
+        dark, light = torch.where(swap, second, first), torch.where(swap, first, second)
+    darker, lighter = colors[dark], colors[light]
+    contrast = ((lighter - darker) * (lighter - darker)).sum(1, keepdim=True)
+    share = ((pixels - darker) * (lighter - darker)).sum(1, keepdim=True) / contrast.clamp(min=1e-30)
+    parts = [from_rows(part, x) for part in (darker, lighter, share.clamp(0, 1), contrast)]
+    return Mixture(parts[0], parts[1], parts[2], parts[3])
+
+
+class DitherQuantizer:
+    """Dithers to the values of another quantizer.
+
+    The borders between levels do not matter here, only the levels: a mixture of two is chosen by distance. Gray
+    quantizers are given the weighted gray of the picture.
+
+    Args:
+        inner: levels per channel, one palette, or gray levels.
+        kind: one of DITHER_KINDS: "fs" (Floyd-Steinberg), "atkinson", "jarvis", "bayer2", "bayer4", "bayer8",
+            "checkerboard", "column", "bluenoise".
+
+    Raises:
+        UsageError: for another kind, or a quantizer that has no levels or colors to mix.
+    """
+
+    def __init__(self, inner: Quantizer, kind: str) -> None:
+        self.kind = check_choice(kind, DITHER_KINDS, "dither")
+        self.inner = inner
+        self.is_gray = isinstance(inner, GrayQuantizer | ThresholdQuantizer)
+        self._values = _values_of(inner)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether a fixed pattern decides; otherwise errors are diffused."""
+        return self.kind in PATTERNS
+
+    @property
+    def period(self) -> int:
+        """Pixels after which the pattern repeats: tiles of a picture have to begin at multiples of it."""
+        return PERIODS.get(self.kind, 1)
+
+    def describe(self) -> str:
+        """See :class:`~vdequant.quantizers.base.Quantizer`."""
+        return f"{self.inner.describe()}, dithered ({self.kind})"
+
+    def _wanted(self, x: Tensor) -> Tensor:
+        check_picture(x)
+        return gray(x)[:, None].expand_as(x) if self.is_gray else x
+
+    def _mixture(self, x: Tensor) -> Mixture:
+        if isinstance(self._values, UniformQuantizer):
+            return level_mixture(x, self._values.levels)
+        return color_mixture(x, self._values.palette)
+
+    def _thresholds(self, x: Tensor) -> Tensor:
+        return thresholds(self.kind, x.shape[-2], x.shape[-1], x.device).to(x.dtype)
+
+    def quantize(self, x: Tensor) -> Tensor:
+        """The dithered picture; every pixel is a value of the inner quantizer. Error diffusion runs on the CPU."""
+        x = self._wanted(x.detach())
+        if self.ordered:
+            mixture, pattern = self._mixture(x), self._thresholds(x)
+            if isinstance(self._values, UniformQuantizer):
+                # the very expression that bounds the boxes, so that a sample on the border is on the same side of it
+                lighter = x >= mixture.darker + pattern * (mixture.lighter - mixture.darker)
+            else:
+                lighter = mixture.share > pattern
+            return torch.where(lighter, mixture.lighter, mixture.darker)
+        pixels = x.to("cpu", torch.float32)
+        if isinstance(self._values, UniformQuantizer):
+            stored = diffuse(pixels.numpy(), _nearest_levels(self._values.levels), KERNELS[self.kind])
+        else:
+            flat = into_hull(pixels, self._values.palette)
+            stored = diffuse(flat.numpy(), _nearest_colors(self._values.palette), KERNELS[self.kind])
+        return torch.from_numpy(stored).to(x)
+
+    def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
+        """Ordered: eq. 8 and 10 of *map* with the two values of the mixture, x moved by the pattern's offset.
+
+        The offset ``(0.5 - threshold) * (lighter - darker)`` is what an ordered dither adds before rounding. Error
+        diffusion has no local form: given is its expected value, x itself within the range of the stored values,
+        whatever ``k`` is; this does not tend to :meth:`quantize`, but its local means do.
+        """
+        x = self._wanted(x)
+        if not self.ordered:
+            return torch.maximum(torch.minimum(x, self._end(x, 1)), self._end(x, 0))
+        mixture, sharpness = self._mixture(x), per_picture(k, x, 4)
+        weight = torch.sigmoid(2 * sharpness * mixture.contrast * (mixture.share - self._thresholds(x)))
+        return mixture.darker + weight * (mixture.lighter - mixture.darker)
+
+    def _end(self, x: Tensor, end: int) -> Tensor:
+        """Smallest (0) or largest (1) stored value of each channel, ``(3, 1, 1)``."""
+        values = self._values
+        channels = values.levels if isinstance(values, UniformQuantizer) else list(values.palette.unbind(1))
+        return torch.stack([channel.amax() if end else channel.amin() for channel in channels]).to(x)[:, None, None]
+
+    def straight_through(self, x: Tensor) -> Tensor:
+        """See :class:`~vdequant.quantizers.base.Quantizer`."""
+        return self.quantize(x) + (x - x.detach())
+
+    def cells(self, y: Tensor) -> Cells:
+        """Ordered levels: exact intervals, since every place's threshold is known. Otherwise cells of local means."""
+        check_picture(y, "y")
+        if self.is_gray:
+            return dithered_cells(self.inner.cells(y))
+        if self.ordered and isinstance(self._values, UniformQuantizer):
+            exact = ordered_boxes(y, self._values.levels, self._thresholds(y))
+            if self.kind in IRREGULAR:
+                return exact
+            plain = self._values.cells(y)
+            return PatternCells(y, plain.low, plain.high, exact)
+        return dithered_cells(self._values.cells(y))
+
+
+def _values_of(inner: Quantizer) -> UniformQuantizer | PaletteQuantizer:
+    """The values to mix, without the borders between them: a dithered sample says nothing about those."""
+    if isinstance(inner, UniformQuantizer):
+        return UniformQuantizer([channel.tolist() for channel in inner.levels])
+    if isinstance(inner, ThresholdQuantizer):
+        return UniformQuantizer([[0.0, 1.0]] * 3)
+    if isinstance(inner, GrayQuantizer):
+        return UniformQuantizer.of_levels(inner.levels)
+    if isinstance(inner, PaletteQuantizer) and inner.palette.ndim == 2:
+        return PaletteQuantizer(inner.palette.detach().to("cpu", torch.float32))
+    raise UsageError(
+        f"expected levels, bits, grays or a palette to dither, got {inner.describe()}; use --dither none with it"
+    )
+
+
+def into_hull(x: Tensor, palette: Tensor) -> Tensor:
+    """Pictures moved into the flat through all palette colors: a line for grays, all of space for most palettes.
+
+    What no mixture can show (the hue, for grays) would pile up as error. Pixels that are there already keep their
+    samples to the last bit.
+    """
+    origin = palette.mean(0)
+    _, sizes, axes = torch.linalg.svd((palette - origin).double(), full_matrices=False)
+    axes = axes[sizes > 1e-4]
+    if len(axes) == 3:
+        return x
+    moved = from_rows((to_rows(x) - origin) @ (axes.T @ axes).to(x.dtype) + origin, x)
+    return torch.where((moved - x).abs().amax(1, keepdim=True) < 1e-5, x, moved)
+
+
+def _nearest_levels(levels: list[Tensor]) -> Nearest:
+    """The nearest level of each channel."""
+    scales = [channel.numpy() for channel in levels]
+    middles = [(scale[1:] + scale[:-1]) / 2 for scale in scales]
+
+    def nearest(wanted: Colors) -> Colors:
+        pairs = enumerate(zip(scales, middles, strict=True))
+        return np.stack([scale[np.searchsorted(middle, wanted[:, c])] for c, (scale, middle) in pairs], axis=1)
+
+    return nearest
+
+
+def _nearest_colors(palette: Tensor) -> Nearest:
+    """The nearest palette color."""
+    colors = palette.numpy()
+    half_norms, transposed = (colors * colors).sum(1) / 2, np.ascontiguousarray(colors.T)
+
+    def nearest(wanted: Colors) -> Colors:
+        chosen: Colors = colors[(half_norms - wanted @ transposed).argmin(1)]
+        return chosen
+
+    return nearest

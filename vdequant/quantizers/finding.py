@@ -1,0 +1,82 @@
+"""The probe's answer about what was lost, as values and as a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import Tensor
+
+from vdequant.frames import Matrix
+from vdequant.quantizers.base import Quantizer
+from vdequant.quantizers.recovering import Recovery
+from vdequant.quantizers.tiling import drawn_from_tiles
+
+Kind = Literal["lattice", "palette", "lossy", "fine"]
+MATRIX_NAMES = {
+    Matrix.BT709: "BT.709",
+    Matrix.SMPTE170M: "BT.601",
+    Matrix.BT470BG: "BT.601",
+    Matrix.BT2020_NCL: "BT.2020",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found in the sampled pictures.
+
+    Attributes:
+        quantizer: with the cells to restore into.
+        kind: see :mod:`vdequant.quantizers.estimate`.
+        native_scale: whole-number nearest-neighbor enlargement across and down, (1, 1) when none is certain.
+        lossless: the samples are exactly what the quantizer made.
+        tolerance: how far a lossy codec has moved the samples, in [0, 1] units; 0 when lossless.
+        recovery: the clean colors behind a lossy codec, and how to snap to them; None when lossless or untold.
+        matrix: what an untagged YUV source was most likely made with; None to keep what was assumed.
+        lattice: names of the levels of R, G, B; "" when there is no lattice.
+        palette: name of the machine palette that all colors are of, or "".
+        dithered: clearly error-diffused.
+        drawn: made of repeated tiles: the colors are the artist's, and no finer picture lies behind them.
+        colors: distinct colors over all pictures, clean ones where they were recovered; 0 when there are too many.
+        levels: of R, G, B: of the lattice, or distinct 8-bit values seen.
+        description: a line for the plan.
+    """
+
+    quantizer: Quantizer
+    kind: Kind
+    native_scale: tuple[int, int]
+    lossless: bool
+    tolerance: float
+    recovery: Recovery | None
+    matrix: Matrix | None
+    lattice: str
+    palette: str
+    dithered: bool
+    drawn: bool
+    colors: int
+    levels: tuple[int, int, int]
+    description: str
+
+
+def in_words(names: Sequence[str]) -> str:
+    """The names of three channels' levels: once when they are alike."""
+    return f"{names[0]} per channel" if len(set(names)) == 1 else f"{' / '.join(names)} in R / G / B"
+
+
+def finished(finding: Finding, native: Sequence[Tensor]) -> Finding:
+    """With whether it was drawn, seen in pictures ``(3, H, W)`` at native size, and with the last of its words."""
+    known = finding.kind in ("lattice", "palette")
+    # Flat colors that stand out behind a codec were drawn: a picture cut to a palette is a cloud of them.
+    flat = finding.kind == "palette" and finding.recovery is not None
+    drawn = known and not finding.dithered and (flat or drawn_from_tiles(native))
+    words = [finding.description]
+    if drawn:
+        words.append("drawn" if flat else "drawn from tiles")
+    if finding.dithered:
+        words.append("dithered")
+    if finding.native_scale != (1, 1):
+        words.append(f"enlarged {finding.native_scale[0]}x{finding.native_scale[1]}")
+    if finding.matrix is not None:
+        words.append(f"made with {MATRIX_NAMES.get(finding.matrix, finding.matrix.name)}")
+    return replace(finding, drawn=drawn, description=", ".join(words))

@@ -1,0 +1,88 @@
+"""Cells of dithered pictures: single pixels alternate on purpose, so only local means say where the truth was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vdequant.quantizers.base import MARGIN, Cells
+
+WINDOW = 7  # pixels a side over which means are taken
+SPREAD = 4.5  # a single true pixel may lie this many reaches away: what the networks were trained with
+SLACK = 1e-6  # of float sums over a window
+ROUNDS = 6  # of moving means; what is still outside then becomes the stored picture
+
+
+def local_mean(x: Tensor) -> Tensor:
+    """Mean over the 7x7 pixels around each, those outside the picture left out; the shape stays."""
+    return functional.avg_pool2d(x, WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
+
+
+def _around(x: Tensor) -> Tensor:
+    """Maximum over the 7x7 pixels around each."""
+    return functional.max_pool2d(x, WINDOW, stride=1, padding=WINDOW // 2)
+
+
+@dataclass(frozen=True)
+class MeanCells:
+    """The local mean of the truth lies within half the cells' mean reach of the stored one's.
+
+    Error diffusion moves at most the error of a window's border across it, and an ordered pattern averages out over
+    its period: both stay inside. A stored extreme keeps its full reach towards black or white, because what lies
+    beyond the last level cannot be mixed. Two things are outside by nature: the far corners of color space beyond the
+    hull of a palette, and detail finer than the window, about which the means say nothing.
+    """
+
+    stored: Tensor
+    low: Tensor
+    high: Tensor
+    spread: float = SPREAD
+    dithered: bool = True
+    lossy: bool = False
+
+    def _bounds(self) -> tuple[Tensor, Tensor]:
+        """How far a local mean may lie below and above the stored one."""
+        down, up = self.stored - self.low, self.high - self.stored
+        down = torch.where(self.low <= 0, down, down / 2)
+        up = torch.where(self.high >= 1, up, up / 2)
+        return local_mean(down) + SLACK, local_mean(up) + SLACK
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Boolean ``(N, 3, H, W)``: whether the mean around each sample is possible."""
+        down, up = self._bounds()
+        moved = local_mean(x - self.stored)
+        return (moved <= up) & (moved >= -down)
+
+    def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
+        """Shift the means that lie outside back to the border, and all pixels of their window with them.
+
+        A picture that is inside is left alone. Windows with contrary needs may remain outside; their pixels become
+        the stored ones, which are always inside.
+        """
+        down, up = self._bounds()
+        for _ in range(ROUNDS):
+            moved = local_mean(x - self.stored)
+            above, below = moved > up, moved < -down
+            if not (above.any() or below.any()):
+                return x
+            inset = margin + SLACK
+            over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
+            under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
+            x = (x - _around(over) + _around(under)).clamp(0, 1)
+        for _ in range(ROUNDS):
+            moved = local_mean(x - self.stored)
+            outside = (moved > up) | (moved < -down)
+            if not outside.any():
+                return x
+            x = torch.where(_around(outside.to(x.dtype)) > 0, self.stored, x)
+        return torch.where(self.contains(x).all(), x, self.stored)
+
+
+def dithered_cells(cells: Cells) -> Cells:
+    """The cells of the same stored picture when it is known to be dithered; dithered ones are returned as they are."""
+    if cells.dithered:
+        return cells
+    return MeanCells(cells.stored, cells.low, cells.high, lossy=cells.lossy)

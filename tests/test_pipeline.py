@@ -12,6 +12,7 @@ import cv2
 import make
 import numpy as np
 import pytest
+import torch
 
 import vdequant
 from vdequant.errors import UsageError, VdequantError
@@ -241,3 +242,15 @@ def test_odd_pictures_are_restored_in_their_own_kind(tmp_path: Path, kind: str) 
     assert written.shape == pixels.shape
     assert written.dtype == np.uint16
     assert summary.certificate == 1.0
+
+
+def test_known_chroma_loss_alone_is_passed_through_and_known_levels_are_restored() -> None:
+    from vdequant.planning import suited_restorer
+    from vdequant.quantizers.chroma import ChromaQuantizer
+    from vdequant.quantizers.estimate import estimate
+    from vdequant.quantizers.uniform import UniformQuantizer
+
+    fine = estimate([torch.rand(3, 32, 32)], lossy_codec=False, stored_bits=16)
+    assert suited_restorer(fine, ChromaQuantizer("420"), small=False) == "identity"
+    assert suited_restorer(fine, None, small=True) == "identity"
+    assert suited_restorer(fine, UniformQuantizer.of_levels(8), small=True) == "cellnet-s"

@@ -15,7 +15,8 @@ from vdequant.errors import UsageError
 from vdequant.frame_work import Recipe, expand, fold, restore_native
 from vdequant.frames import Layout
 from vdequant.pipeline import load_restorer
-from vdequant.quantizers.estimate import Finding, estimate
+from vdequant.planning import suited_restorer
+from vdequant.quantizers.estimate import estimate
 from vdequant.quantizers.spec import parse_quantizer, parse_target, resolve, resolve_target, with_dither
 from vdequant.restorers import RESTORERS
 from vdequant.schedule.device import choose_engine
@@ -122,7 +123,8 @@ def dequantize(
     engine = choose_engine(device)
     finding = estimate(list(taken.x), lossy_codec=False, stored_bits=taken.bits)
     known = finding.quantizer if request.kind == "auto" else resolve(request, list(taken.x))
-    name = _restorer_for(finding, known_loss=request.kind != "auto") if restorer == "auto" else restorer
+    stated = None if request.kind == "auto" else known
+    name = suited_restorer(finding, stated, small=False) if restorer == "auto" else restorer
     across, down = finding.native_scale
     height, width = taken.x.shape[-2:]
     recipe = Recipe(
@@ -142,12 +144,6 @@ def dequantize(
     restored = torch.cat(results).clone()
     result: Array = taken.back(_gray_again(restored, taken), floats=True)  # type: ignore[assignment]
     return result
-
-
-def _restorer_for(finding: Finding, *, known_loss: bool) -> str:
-    """The larger network, unless nothing was lost that could be restored: as for files."""
-    drawn_with_palette = finding.kind == "palette" and finding.drawn
-    return "identity" if not known_loss and (finding.kind == "fine" or drawn_with_palette) else "cellnet-m"
 
 
 def _gray_again(x: Tensor, taken: _Pictures) -> Tensor:

@@ -40,6 +40,7 @@ def test_a_drawn_clip_is_described_with_its_motion(scrolling: Report) -> None:
     values = report_values(scrolling)
     assert values["lattice"] == "5 bits per channel"
     assert values["levels"] == [32, 32, 32]
+    assert values["black_and_white"] == [[0, 0, 0], [255, 255, 255]]
     assert values["lossless"] is True
     assert values["tolerance"] == 0
     assert values["motion"]["repeated_share"] == pytest.approx(4 / 7, abs=1e-4)

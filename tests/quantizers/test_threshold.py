@@ -95,15 +95,18 @@ def test_project_finds_the_nearest_color_of_the_other_side() -> None:
             torch.testing.assert_close(after, nearest_by_search(before, delta), rtol=0, atol=1e-9)
 
 
-def test_the_reach_along_an_axis_ends_where_the_step_ends() -> None:
-    quantizer = GrayQuantizer(8)
-    y = torch.full((1, 3, 1, 1), 0.5625)
-    cells = quantizer.cells(y)
+def test_the_reach_of_a_gray_level_is_its_step() -> None:
+    cells = GrayQuantizer(8).cells(torch.full((1, 3, 1, 1), 0.5625))
+    assert torch.equal(cells.low, torch.full((1, 3, 1, 1), 0.5))
+    assert torch.equal(cells.high, torch.full((1, 3, 1, 1), 0.625))
+
+
+def test_the_reach_of_black_and_white_along_an_axis_ends_at_the_threshold() -> None:
+    cells = ThresholdQuantizer(0.1).cells(torch.zeros(1, 3, 1, 1))
     for channel in range(3):
-        for end, edge in ((cells.low, 0.5), (cells.high, 0.625)):
-            x = y.clone()
-            x[:, channel] = end[:, channel]
-            assert gray(x).item() == pytest.approx(edge) or end[0, channel].item() in (0.0, 1.0)
+        x = torch.zeros(1, 3, 1, 1)
+        x[:, channel] = cells.high[:, channel]
+        assert gray(x).item() == pytest.approx(0.1) or cells.high[0, channel].item() == 1.0
 
 
 def test_gray_levels_are_the_centers_of_equal_steps() -> None:

@@ -2,8 +2,8 @@
 
 The settings of ``TUNED`` are the best in PSNR of the grids of ``scripts/tune_peers.py``, on eight of the 24 Kodak
 pictures (01, 04, 07, 10, 13, 16, 20, 23), so the peers are shown at their best there. Only spp at 16 and 64 colors
-keeps the choice of an older, coarser grid, so that its published numbers reappear. A filter whose best is to be off,
-as deband's mostly is, has its weakest setting. To add a peer, write a function
+keeps the choice of an older, coarser grid, so that its published numbers reappear. Filters that are best when off, as
+deband and libplacebo on such coarse steps, have their weakest setting. To add a peer, write a function
 ``(stored, setting) -> pictures`` in ``filters.py`` and add a line to ``PEERS`` and one to ``TUNED``.
 
 A path that ends in .pth or .safetensors is a peer too: a network of one of the architectures of spandrel (the extra
@@ -85,8 +85,7 @@ TUNED: dict[str, Tuning] = {
         "dithered": {16: (8,)},
         "jpeg": {10: (8,)},
     },
-    # Its best is to do nothing on steps as coarse as these; this is the strongest setting that is in use.
-    "libplacebo": {family: {16: (4, 16)} for family in ("levels", "colors", "dithered", "jpeg")},
+    "libplacebo": {family: {16: (1, 1)} for family in ("levels", "colors", "dithered", "jpeg")},
     "jpegqs": {"jpeg": {10: (6,)}},
 }
 

@@ -50,7 +50,7 @@ def _cell(row: Row, base: Row, metric: str) -> str:
 
 
 def _costs(rows: Sequence[Row]) -> str:
-    """Mean seconds and largest memory over the degradations, as two cells."""
+    """Seconds, the mean over the degradations, and the most memory, as two cells."""
     known = [row for row in rows if row.values and row.method != TRUTH]
     if not known:
         return "– | –"

@@ -21,7 +21,7 @@ class Row:
         method, degradation: names.
         pictures: names of the pictures, in order.
         values: metric -> one value a picture (or one for the whole set, of "fid").
-        seconds: a picture, mean; without loading weights. 0 for the truth.
+        seconds: a picture, the median, without loading weights. 0 for the truth.
         peak: most bytes that a picture added to the memory in use; None where unknown.
         note: why there are no values, when there are none.
     """

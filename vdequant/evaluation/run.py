@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ class _Sums:
 def measure(method: Method, degradation: Degradation, items: Sequence[Item], metrics: Sequence[str]) -> Row:
     """One row, freshly measured. A method that cannot run here gives a row without values and a note that says why."""
     sums = _Sums(metrics, inception_features() if "fid" in metrics else None)
-    seconds, peaks, first = 0.0, list[int | None](), True
+    seconds, peaks, first = list[float](), list[int | None](), True
     try:
         work = method.prepare(degradation.text)
         for item in items:
@@ -80,7 +81,7 @@ def measure(method: Method, degradation: Degradation, items: Sequence[Item], met
                 first = False
             with Cost() as cost:
                 result = work(stored)
-            seconds += cost.seconds
+            seconds.append(cost.seconds)
             peaks.append(cost.peak)
             sums.add(Case(result, truth, stored, degradation))
     except InputError as error:
@@ -89,8 +90,7 @@ def measure(method: Method, degradation: Degradation, items: Sequence[Item], met
         return Row(method.name, degradation.text, note=str(error))
     known = [peak for peak in peaks if peak is not None]
     names = tuple(item.name for item in items)
-    mean = seconds / len(items)
-    return Row(method.name, degradation.text, names, sums.values(), mean, max(known) if known else None)
+    return Row(method.name, degradation.text, names, sums.values(), median(seconds), max(known) if known else None)
 
 
 @torch.inference_mode()

@@ -21,6 +21,8 @@ from vdequant.probing.ordered import ordered_dither
 from vdequant.probing.palettes import Palettes
 from vdequant.probing.views import PIXELS, View, runs, view_of
 from vdequant.quantizers.grid import blurred_scale, fractional_scale, native_scale, steps
+from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.schedule.device import choose_engine
 from vdequant.settings import Settings
 
@@ -144,12 +146,21 @@ def _scale_words(report: Report) -> list[str]:
     return words
 
 
+def _ends(plan: Plan) -> list[list[int]]:
+    """8-bit codes of the lattice's black and white; nothing where there is no lattice."""
+    quantizer = plan.quantizer.inner if isinstance(plan.quantizer, SnappedQuantizer) else plan.quantizer
+    if plan.finding.kind != "lattice" or not isinstance(quantizer, UniformQuantizer):
+        return []
+    return [[round(float(channel[end]) * 255) for channel in quantizer.levels] for end in (0, -1)]
+
+
 def _loss_words(report: Report) -> list[str]:
     finding = report.plan.finding
     words = []
     if finding.kind == "lattice":
         red, green, blue = finding.levels
-        words.append(f"{red}, {green}, {blue} levels in R, G, B")
+        white = "".join(f", white is {','.join(map(str, end))}" for end in _ends(report.plan)[1:])
+        words.append(f"{red}, {green}, {blue} levels in R, G, B{white}")
     if report.dither:
         words.append(f"dither: {report.dither}")
     if report.jpeg is not None:
@@ -245,6 +256,7 @@ def report_values(report: Report) -> dict[str, Any]:
         "reason": report.reason,
         "lattice": finding.lattice,
         "levels": list(finding.levels),
+        "black_and_white": _ends(report.plan),
         "palette": {"name": finding.palette, "colors": _clean_colors(report.plan)},
         "drawn": finding.drawn,
         "lossless": finding.lossless,

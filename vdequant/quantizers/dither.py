@@ -192,6 +192,8 @@ class DitherQuantizer:
     def cells(self, y: Tensor) -> Cells:
         """Ordered levels: exact intervals, since every place's threshold is known. Otherwise cells of local means."""
         check_picture(y, "y")
+        if isinstance(self.inner, GrayQuantizer):
+            return dithered_cells(self.inner.color_cells(y))
         if self.is_gray:
             return dithered_cells(self.inner.cells(y))
         if self.ordered and isinstance(self._values, UniformQuantizer):

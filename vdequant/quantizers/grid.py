@@ -16,6 +16,8 @@ INNER = 0.4  # of the mean step at the borders of native pixels: steps within th
 FAINTEST = 0.5  # 8-bit codes: mean step at the borders that is needed to tell
 STRAY_CODES, STRAY_SHARE = 32.0, 0.01  # luma that far from the rest of its native pixel, and the share of it at most
 VERIFIED = 4  # pictures in which that is counted
+BLOCKY_FAINTEST, BLOCKY_INNER = 3.0, 0.15  # the same for multiples of 8
+FLATTEST = 4  # times as wide as high, or the other way round, that native pixels may be
 LONGEST_PERIOD = 32  # stored pixels after which a fractional enlargement repeats: 27 for 6.75
 EVIDENT = 0.5  # of the strongest step in a period: stronger ones are borders
 
@@ -74,8 +76,9 @@ def _blurred_axis(profile: Tensor, lumas: Sequence[Tensor], dim: int) -> int:
         if size % scale or size // scale < SMALLEST_SIDE:
             continue
         phases = [float(profile[phase::scale].mean()) for phase in range(scale)]
-        steep = phases[-1] > FAINTEST and max(phases[:-1]) < INNER * phases[-1]
-        if steep and _strays(lumas, scale, dim) < STRAY_SHARE:
+        # Codecs have blocks of 8 and 16 themselves, whose borders are faint.
+        faintest, inner = (FAINTEST, INNER) if scale % 8 else (BLOCKY_FAINTEST, BLOCKY_INNER)
+        if phases[-1] > faintest and max(phases[:-1]) < inner * phases[-1] and _strays(lumas, scale, dim) < STRAY_SHARE:
             return scale
     return 1
 
@@ -88,7 +91,8 @@ def blurred_scale(lumas: Sequence[Tensor]) -> tuple[int, int]:
     """
     across, down = steps(lumas)
     looked_at = lumas[:: -(-len(lumas) // VERIFIED)]
-    return _blurred_axis(across, looked_at, 1), _blurred_axis(down, looked_at, 0)
+    found = _blurred_axis(across, looked_at, 1), _blurred_axis(down, looked_at, 0)
+    return found if max(found) <= FLATTEST * min(found) else (1, 1)
 
 
 def fractional_scale(profile: Tensor) -> Fraction | None:

@@ -23,7 +23,9 @@ CHROMA_WEIGHT = 0.45  # of a chroma step against one of luma, in the distance be
 # on captures at crf 18: at most a fifth at distance 4, a twentieth at 8.
 DISTANCES = (1.5, 3.0, 5.0, 8.0, 14.0, 20.0)
 RIVALS = (1.0, 0.5, 0.15, 0.05, 0.01, 0.0)
-# The same for clouds, against the pixels of the peaks around them.
+# The same for clouds, against the pixels of the peaks around them: false ones have the luma of a heavy peak, because it
+# is chroma that codecs smear.
+CLOUD_SCALE = np.array([2.0, CHROMA_WEIGHT, CHROMA_WEIGHT])
 CLOUD_DISTANCES, CLOUD_RIVALS = (6.0, 12.0, 20.0, 28.0), (0.1, 0.04, 0.008, 0.0)
 FLAT_PIXELS = 40  # that a weak peak has at least, and:
 SHARP = 0.25  # share of a core in its middle code: flat areas, where weak peaks may be believed
@@ -101,12 +103,16 @@ def _peaks(found: Histogram, leniency: float) -> tuple[NDArray[np.int64], NDArra
     for place, count in zip(found.codes, found.counts, strict=True):
         if count < fewest or taken == MOST_MODES:
             break
-        if count < dense[_box(place, ALONE)].max():
+        close = dense[_box(place, CORE)]
+        if count < close.max():
             continue
-        core = float(dense[_box(place, CORE)].sum())
+        core = float(close.sum())
+        flat = leniency < 1 and count > max(SHARP * core, FLAT_PIXELS)
+        if not flat and count < dense[_box(place, ALONE)].max():
+            continue
         distances = np.abs(places[:taken] - place) @ scale
         needed = np.interp(distances, DISTANCES, RIVALS) * cores[:taken]
-        if taken and core < needed.max() * (leniency if count > max(SHARP * core, FLAT_PIXELS) else 1):
+        if taken and core < needed.max() * (leniency if flat else 1):
             continue
         places[taken], cores[taken] = place, core
         taken += 1
@@ -198,8 +204,7 @@ def find_clouds(found: Histogram, modes: Modes) -> Modes:
     _, distance = nearest_mode(found.codes, modes.codes)
     free = distance >= REACH
     centers, weights = _clouds(Histogram(found.codes[free], found.counts[free]), found.pixels)
-    scale = np.array([1.0, CHROMA_WEIGHT, CHROMA_WEIGHT])
-    distances = np.abs(centers[:, None] - modes.codes[None]) @ scale
+    distances = np.abs(centers[:, None] - modes.codes[None]) @ CLOUD_SCALE
     own = weights > (np.interp(distances, CLOUD_DISTANCES, CLOUD_RIVALS) * modes.weights).max(axis=1, initial=0)
     codes, pixels = np.concatenate([modes.codes, centers[own]]), np.concatenate([modes.weights, weights[own]])
     return Modes(codes, pixels, modes.peaked, modes.pixels)

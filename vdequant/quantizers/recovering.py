@@ -25,6 +25,7 @@ LENIENT = 0.2  # on a lattice weak peaks beside strong ones are believed
 RISKS, MARGINS = (0.0, 0.01, 0.04, 0.1), (0.9, 0.9, 0.6, 0.35)  # chance that noise crosses over, and what is sure then
 FAR = 18.0  # codes that a pixel may lie from its color, with nothing near, where chroma was not mixed with neighbors'
 SURE = 0.5  # share of the pixels that the snap must take to be worth while
+SURE_ALONE = 0.95  # the same for colors of no lattice and no machine: shaded pictures have large flat parts, too
 TYPICAL = 0.95  # quantile of the movements that is stated
 STRAY = 2e-2  # share of the pixels from which a peak off the lattice is believed all the same
 
@@ -75,7 +76,8 @@ def _clean_colors(
     colors, centers = _merged(modes, found, found.fits | (modes.weights > STRAY * modes.pixels))
     stored = rgb_to_codes(torch.from_numpy(colors / 255), layout, found.matrix).numpy()
     near = np.abs(stored - centers).max(axis=1) < 2
-    return found, colors, np.where(near[:, None], stored, centers)
+    # Between where the color should be stored and where its pixels are: encoders round in ways of their own.
+    return found, colors, np.where(near[:, None], (stored + centers) / 2, centers)
 
 
 def recover(frames: Sequence[Frame], native: tuple[int, int], matrices: tuple[Matrix, ...]) -> Recovery | None:
@@ -110,7 +112,7 @@ def recover(frames: Sequence[Frame], native: tuple[int, int], matrices: tuple[Ma
     )
     clean, sure = snap(codes)
     share = float(sure.float().mean())
-    if share < SURE:
+    if share < (SURE if found.name else SURE_ALONE):
         return None
     decoded = codes_to_rgb(codes.movedim(-3, -1), layout, found.matrix).clamp_(0, 1).movedim(-1, -3)
     moved = (clean - decoded).abs().amax(1)[sure[:, 0]]

@@ -18,7 +18,6 @@ from vdequant.quantizers.softmax import soft_nearest
 
 RED, BLUE = LUMA_WEIGHTS[Matrix.BT709]  # 0.2126, 0.0722, as in *map*
 WEIGHTS = (RED, 1 - RED - BLUE, BLUE)
-COLORED = 4.0  # spread of gray levels: a color may be far from gray along each axis and still weigh the same
 
 
 def gray(x: Tensor) -> Tensor:
@@ -80,12 +79,12 @@ def _moved(x: Tensor, target: Tensor, level: Tensor) -> Tensor:
     return x
 
 
-def _slab(y: Tensor, floor: Tensor, ceiling: Tensor, spread: float) -> SlabCells:
+def _slab(y: Tensor, floor: Tensor, ceiling: Tensor) -> SlabCells:
     """Cells with the reach along each axis, from the gray picture ``y``."""
     level, weights = gray(y)[:, None], _weights(y)
     low = y - (level - floor[:, None]).clamp(min=0) / weights
     high = y + (ceiling[:, None] - level).clamp(min=0) / weights
-    return SlabCells(y, low.clamp(0, 1), high.clamp(0, 1), floor, ceiling, spread)
+    return SlabCells(y, low.clamp(0, 1), high.clamp(0, 1), floor, ceiling)
 
 
 class ThresholdQuantizer:
@@ -133,7 +132,7 @@ class ThresholdQuantizer:
         check_picture(y, "y")
         white = gray(y) >= 0.5
         delta = per_picture(self.delta, y, 3).detach().expand(white.shape)
-        return _slab(y, torch.where(white, delta, 0.0), torch.where(white, 1.0, delta), 1.0)
+        return _slab(y, torch.where(white, delta, 0.0), torch.where(white, 1.0, delta))
 
 
 class GrayQuantizer:
@@ -185,7 +184,16 @@ class GrayQuantizer:
         """All colors whose gray falls into the step that the gray of ``y`` falls into."""
         check_picture(y, "y")
         index, edges = self._index(y), self._edges(y)
-        return _slab(y, edges[index], edges[index + 1], COLORED)
+        floor, ceiling = edges[index], edges[index + 1]
+        # The reach of the grays alone, as if the picture had no color: along one axis a channel could go anywhere, and
+        # restorers that were told so lost 4 dB against doing nothing.
+        return SlabCells(y, floor[:, None].expand_as(y), ceiling[:, None].expand_as(y), floor, ceiling)
+
+    def color_cells(self, y: Tensor) -> SlabCells:
+        """The same cells with the reach of every color along each axis."""
+        check_picture(y, "y")
+        index, edges = self._index(y), self._edges(y)
+        return _slab(y, edges[index], edges[index + 1])
 
 
 def otsu_thresholds(x: Tensor) -> Tensor:

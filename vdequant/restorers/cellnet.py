@@ -11,6 +11,8 @@ from vdequant.models.weights import fresh_cellnet
 from vdequant.quantizers.base import Cells
 from vdequant.restorers.base import Needs
 
+LOSSY_REACH = 12 / 255  # the widest cell that training saw behind a codec; JPEG's reach of one sample is far wider
+
 
 class _CellnetRestorer:
     """Runs a packaged cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises."""
@@ -29,11 +31,11 @@ class _CellnetRestorer:
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        count = len(y)
-        spread = torch.full((count,), cells.spread, device=y.device)
-        palette = cells.spread > 1.0
-        facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(palette)]], device=y.device)
-        proposal: Tensor = self.net(y, cells.low, cells.high, spread, facts)
+        low, high, spread = cells.low, cells.high, cells.spread
+        if cells.lossy:
+            low, high, spread = torch.maximum(low, y - LOSSY_REACH), torch.minimum(high, y + LOSSY_REACH), 1.0
+        facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(spread > 1.0)]], device=y.device)
+        proposal: Tensor = self.net(y, low, high, torch.full((len(y),), spread, device=y.device), facts)
         return proposal.clamp_(0, 1)
 
 

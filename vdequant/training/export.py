@@ -20,6 +20,7 @@ def export_cellnet(net: Cellnet, path: Path) -> None:
     """Save ``net`` as float32 below 1 MB, where half precision would save nothing worth its rounding."""
     tensors = {key: tensor.detach().cpu().float().contiguous() for key, tensor in net.state_dict().items()}
     save_file(tensors, str(path), metadata={"format": FORMAT, "spec": json.dumps(asdict(net.spec))})
+    path.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def count_parameters(net: torch.nn.Module) -> int:

@@ -18,6 +18,7 @@ from vdequant.frames import Frame, Matrix, SidePacket
 from vdequant.media.decoding import Decoder
 from vdequant.media.opening import film_stream, open_container
 from vdequant.media.pixels import storage, unpack
+from vdequant.media.seeking import seek
 from vdequant.media.source import open_source
 from vdequant.media.timing import Clock
 from vdequant.media.video_source import VideoSource
@@ -171,6 +172,15 @@ def test_samples_are_spread_over_the_whole_clip(tmp_path: Path) -> None:
     assert len(stamps) == 4
     assert stamps[0] < 200 < 600 < stamps[-1]
     assert stamps == sorted(stamps)
+
+
+def test_a_film_that_is_being_decoded_can_be_moved_to_another_place(tmp_path: Path) -> None:
+    make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv444p", count=40)
+    container = open_container(str(tmp_path / "a.mkv"))
+    next(container.decode(film_stream(container, "a.mkv")))
+    moved, stream = seek(container, str(tmp_path / "a.mkv"), Fraction(1, 2))
+    assert next(moved.decode(stream)).width > 0
+    moved.close()
 
 
 def test_damaged_packets_become_repeats_in_their_place(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def film_stream(container: InputContainer, name: str) -> VideoStream:
     """The first video stream that is not a cover picture, ready for threaded decoding."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
-            stream.thread_type = "AUTO"  # faster, and damaged pictures get flagged
+            if not stream.codec_context.is_open:  # else it was set before, and cannot be again
+                stream.thread_type = "AUTO"  # faster, and damaged pictures get flagged
             return stream
     kinds = sorted({stream.type for stream in container.streams})
     raise InputError(f"{name} holds no video, only {', '.join(kinds) or 'nothing'}; give a file with pictures")

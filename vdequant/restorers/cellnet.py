@@ -46,6 +46,6 @@ class CellnetSmall(_CellnetRestorer):
 
 
 class CellnetMedium(_CellnetRestorer):
-    """cellnet-m: about 40 kMAC a pixel, the better picture at half the speed."""
+    """cellnet-m: about 60 kMAC a pixel, the better picture at half the speed."""
 
     name = "cellnet-m"

@@ -1,14 +1,10 @@
-"""Puts the makers of test data on the path and gives every test the same random numbers."""
+"""Gives every test the same random numbers, and skips what this machine cannot run."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

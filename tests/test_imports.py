@@ -19,7 +19,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 GROUND = ("errors", "checks", "frames", "color", "bluenoise", "settings")
 STAGES = ("media", "quantizers", "models", "metrics", "schedule")
 # files beside the folders that put stages together
-JOINERS = ("pipeline", "planning", "frame_work", "degrading", "arrays")
+JOINERS = ("observing", "pipeline", "planning", "frame_work", "degrading", "arrays")
 ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")
 ALL_BUT_CLI = ("ground", *STAGES, *ABOVE)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

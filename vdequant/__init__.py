@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vdequant.pipeline import Observer, Summary
+    from vdequant.observing import Observer
+    from vdequant.pipeline import Summary
     from vdequant.planning import Plan
 
     Array = TypeVar("Array", NDArray[Any], Tensor)
@@ -46,7 +47,7 @@ def restore(
     output: str | os.PathLike[str],
     settings: Settings | None = None,
     *,
-    observer: Observer | None = None,
+    observer: Observer[Plan] | None = None,
 ) -> Summary:
     """Restore one video, picture or folder of numbered frames; what ``vdequant INPUT -o OUTPUT`` does.
 

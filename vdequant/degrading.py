@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,8 +24,9 @@ from vdequant.errors import InputError, UsageError
 from vdequant.frame_work import expand
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.plan import LOSSLESS_CONTAINERS, OutputPlan, output_kind, plan_output
-from vdequant.media.sink import Finished, Sink, open_sink
+from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import Source, open_source
+from vdequant.observing import Observer, Silent
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.consoles import CONSOLES
 from vdequant.quantizers.spec import Request, parse_target, resolve_target, with_dither
@@ -127,35 +128,6 @@ class DegradingSummary:
         return asdict(self)
 
 
-class Listener(Protocol):
-    """Is told what happens; the command line draws it."""
-
-    def planned(self, plan: DegradingPlan) -> None:
-        """Before work."""
-        ...
-
-    def progressed(self, done: int, total: int | None) -> None:
-        """After every frame written."""
-        ...
-
-    def warned(self, text: str) -> None:
-        """One line that the user should see."""
-        ...
-
-
-class _Nobody:
-    """A listener that does nothing."""
-
-    def planned(self, plan: DegradingPlan) -> None:
-        """See :class:`Listener`."""
-
-    def progressed(self, done: int, total: int | None) -> None:
-        """See :class:`Listener`."""
-
-    def warned(self, text: str) -> None:
-        """See :class:`Listener`."""
-
-
 def exact_settings(output: str, settings: Settings) -> Settings:
     """The settings with what keeps values exact: 8 bits, and a lossless codec unless one was named.
 
@@ -249,7 +221,11 @@ class _Writer:
 
 
 def degrade(
-    input: str, output: str, target: Target, settings: Settings | None = None, listener: Listener | None = None
+    input: str,
+    output: str,
+    target: Target,
+    settings: Settings | None = None,
+    observer: Observer[DegradingPlan] | None = None,
 ) -> DegradingSummary:
     """Quantize ``input`` into ``output``: video, folder of frames, or single picture.
 
@@ -258,17 +234,18 @@ def degrade(
         output: path whose suffix decides the format, or "-".
         target: what shall be lost.
         settings: how to read and write; those of restoring are not looked at.
-        listener: is told the plan, progress and warnings.
+        observer: is told the plan, progress and warnings.
 
     Raises:
         VdequantError: one line with cause and remedy; nothing is left at ``output`` then.
     """
-    listener = listener or _Nobody()
+    observer = observer or Silent()
     request = target.request()
     size = target.resolution(request)
     settings = exact_settings(output, settings or Settings())
     with open_source(input, settings) as source:
-        plan_output(output, _resulting(source.info, size, gray=False), settings)  # refuses before any work
+        likely = plan_output(output, _resulting(source.info, size, gray=False), settings)
+        check_output(likely, source, overwrite=settings.overwrite)  # before any work
         pictures = _sampled(source, size)
         quantizer = resolve_target(request, pictures, target.seed)
         per_frame = target.palette_per == "frame" and request.needs_pictures
@@ -278,15 +255,15 @@ def degrade(
 
         planned = plan_output(output, _resulting(source.info, size, _stays_gray(quantizer)), settings)
         with open_sink(planned, source, overwrite=settings.overwrite) as sink:
-            listener.planned(DegradingPlan(source.info, quantizer, per_frame, planned))
+            observer.planned(DegradingPlan(source.info, quantizer, per_frame, planned))
             writer = _Writer(sink, planned, size)
-            report = _run(source, _worker(find, size, planned), writer, settings, listener)
+            report = _run(source, _worker(find, size, planned), writer, settings, observer)
             finished = sink.finish()
             warnings = (*source.warnings, *sink.warnings)
     if writer.lost_alpha:
         warnings = (*warnings, "video holds no transparency; it was dropped (a folder of pictures keeps it)")
     for text in warnings:
-        listener.warned(text)
+        observer.warned(text)
     return _summary(input, planned, quantizer, report, finished, warnings)
 
 
@@ -295,12 +272,12 @@ def _run(
     work: Callable[[Frame], tuple[Tensor, ...]],
     writer: _Writer,
     settings: Settings,
-    listener: Listener,
+    observer: Observer[DegradingPlan],
 ) -> StageReport:
     total = source.info.frames
     workers = CpuWorkers(work, settings.workers or usable_cores())
     try:
-        return run_stages(source, workers, writer, progressed=lambda done: listener.progressed(done, total))
+        return run_stages(source, workers, writer, progressed=lambda done: observer.progressed(done, total))
     finally:
         workers.close()
 

@@ -119,7 +119,7 @@ def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
         return restored[..., :height, :width]
 
     # Patterns of an ordered dither, attribute cells and JPEG blocks count from the picture's corner.
-    align = lcm(needs.align, getattr(recipe.quantizer, "period", 1))
+    align = lcm(needs.align, recipe.quantizer.period)
     return apply_tiled(work, y, side=recipe.tile, halo=needs.halo, align=align)
 
 

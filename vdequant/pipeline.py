@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -21,8 +21,9 @@ from vdequant.color import from_rgb
 from vdequant.frame_work import Recipe, Restored, expand, restore_planes
 from vdequant.frames import Frame, Layout, SidePacket
 from vdequant.media.plan import OutputPlan, plan_output
-from vdequant.media.sink import Finished, Sink, open_sink
+from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import open_source
+from vdequant.observing import Observer, Silent
 from vdequant.planning import Plan, analyse
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.base import Restorer
@@ -34,35 +35,6 @@ from vdequant.schedule.tiles import automatic_side
 from vdequant.settings import Settings
 
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
-
-
-class Observer(Protocol):
-    """Is told what happens; the command line draws it."""
-
-    def planned(self, plan: Plan) -> None:
-        """Before work: what was found and what will be done."""
-        ...
-
-    def progressed(self, done: int, total: int | None) -> None:
-        """After every frame written."""
-        ...
-
-    def warned(self, text: str) -> None:
-        """One line that the user should see."""
-        ...
-
-
-class Silent:
-    """An observer that says nothing."""
-
-    def planned(self, plan: Plan) -> None:
-        """See :class:`Observer`."""
-
-    def progressed(self, done: int, total: int | None) -> None:
-        """See :class:`Observer`."""
-
-    def warned(self, text: str) -> None:
-        """See :class:`Observer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +159,9 @@ def _start_workers(recipe: Recipe, engine: Engine) -> Workers[Restored]:
     return CpuWorkers(work, engine.workers)
 
 
-def restore(input: str, output: str, settings: Settings | None = None, observer: Observer | None = None) -> Summary:
+def restore(
+    input: str, output: str, settings: Settings | None = None, observer: Observer[Plan] | None = None
+) -> Summary:
     """Restore ``input`` into ``output``: video, folder of frames, or single picture.
 
     Args:
@@ -202,7 +176,8 @@ def restore(input: str, output: str, settings: Settings | None = None, observer:
     settings, observer = settings or Settings(), observer or Silent()
     engine = choose_engine(settings.device, settings.workers)
     with open_source(input, settings) as source:
-        plan_output(output, source.info, settings)  # what cannot be written is refused before anything is decoded
+        # What cannot be written is refused before anything is decoded.
+        check_output(plan_output(output, source.info, settings), source, overwrite=settings.overwrite)
         plan = analyse(source, settings, engine)
         planned = plan_output(output, plan.source, settings)
         with open_sink(planned, source, overwrite=settings.overwrite) as sink:

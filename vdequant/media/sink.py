@@ -14,18 +14,24 @@ from vdequant.media.video_sink import VideoSink
 __all__ = ["Finished", "Sink", "open_sink"]
 
 
+def check_output(plan: OutputPlan, source: Source, *, overwrite: bool) -> None:
+    """Refuse a target that exists, is the input, or cannot be written: :class:`OutputError`."""
+    if plan.kind != "pipe":
+        check_target(plan.path, source.info.path, overwrite=overwrite, folder=plan.kind == "folder")
+
+
 def open_sink(plan: OutputPlan, source: Source, *, overwrite: bool) -> Sink:
     """A sink for ``plan``; for video the whole file is rehearsed in memory first.
 
     ``source`` gives the streams that travel along and must stay open until the sink has finished.
 
     Raises:
-        OutputError: the target exists, is the input, or cannot be written.
+        OutputError: see :func:`check_output`.
         UsageError: the encoder does not know an option.
     """
+    check_output(plan, source, overwrite=overwrite)
     if plan.kind == "pipe":
         return VideoSink(plan, _passengers(source), file=standard_output())
-    check_target(plan.path, source.info.path, overwrite=overwrite, folder=plan.kind == "folder")
     if plan.kind == "folder":
         return FolderSink(plan)
     if plan.kind == "image":

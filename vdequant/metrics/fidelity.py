@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -61,12 +63,13 @@ def _check(x: Tensor, reference: Tensor, window: int) -> None:
         raise ValueError(f"expected pictures of at least {window}x{window}, got {tuple(x.shape[-2:])}")
 
 
-def _similarity(means: tuple[Tensor, Tensor], squares: tuple[Tensor, Tensor, Tensor], unbiased: float) -> Tensor:
-    """Equation 13 of Wang et al. from local means and local means of products; mean over channels and places."""
-    mean_x, mean_r = means
-    variance_x = unbiased * (squares[0] - mean_x * mean_x)
-    variance_r = unbiased * (squares[1] - mean_r * mean_r)
-    covariance = unbiased * (squares[2] - mean_x * mean_r)
+def _similarity(x: Tensor, reference: Tensor, local: Callable[[Tensor], Tensor], unbiased: float) -> Tensor:
+    """Equation 13 of Wang et al. with local means by ``local``; mean over channels and places, in float64."""
+    x, reference = x.double(), reference.double()
+    mean_x, mean_r = local(x), local(reference)
+    variance_x = unbiased * (local(x * x) - mean_x * mean_x)
+    variance_r = unbiased * (local(reference * reference) - mean_r * mean_r)
+    covariance = unbiased * (local(x * reference) - mean_x * mean_r)
     light = (2 * mean_x * mean_r + K1**2) / (mean_x * mean_x + mean_r * mean_r + K1**2)
     structure = (2 * covariance + K2**2) / (variance_x + variance_r + K2**2)
     return (light * structure).mean(dim=(1, 2, 3))
@@ -85,9 +88,7 @@ def ssim(x: Tensor, reference: Tensor) -> Tensor:
         ``(N,)`` float64, at most 1.
     """
     _check(x, reference, WINDOW)
-    x, reference = x.double(), reference.double()
-    squares = (_gaussian(x * x), _gaussian(reference * reference), _gaussian(x * reference))
-    return _similarity((_gaussian(x), _gaussian(reference)), squares, 1.0)
+    return _similarity(x, reference, _gaussian, 1.0)
 
 
 def ssim_uniform(x: Tensor, reference: Tensor) -> Tensor:
@@ -103,7 +104,5 @@ def ssim_uniform(x: Tensor, reference: Tensor) -> Tensor:
         ``(N,)`` float64, at most 1.
     """
     _check(x, reference, UNIFORM_WINDOW)
-    x, reference = x.double(), reference.double()
-    squares = (_uniform(x * x), _uniform(reference * reference), _uniform(x * reference))
     count = UNIFORM_WINDOW**2
-    return _similarity((_uniform(x), _uniform(reference)), squares, count / (count - 1))
+    return _similarity(x, reference, _uniform, count / (count - 1))

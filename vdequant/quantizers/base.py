@@ -51,7 +51,15 @@ class Cells(Protocol):
 
 
 class Quantizer(Protocol):
-    """A known or estimated function from fine to coarse. ``x`` and results are ``(N, 3, H, W)`` in [0, 1]."""
+    """A known or estimated function from fine to coarse. ``x`` and results are ``(N, 3, H, W)`` in [0, 1].
+
+    Attributes:
+        period: patterns and blocks repeat after so many pixels, counted from the picture's corner: tiles of a picture
+            have to begin at multiples of it. 1 where each pixel stands alone.
+    """
+
+    @property
+    def period(self) -> int: ...
 
     def describe(self) -> str:
         """A few words for the plan line, such as "32 levels per channel"."""

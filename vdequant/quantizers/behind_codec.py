@@ -61,12 +61,7 @@ def _unsnapped(codes: float, source: str, native: tuple[int, int], matrix: Matri
         native_scale=native,
         lossless=False,
         tolerance=codes / 255,
-        recovery=None,
         matrix=matrix,
-        lattice="",
-        palette="",
-        dithered=False,
-        drawn=False,
         colors=colors,
         levels=(0, 0, 0),
         description=f"{source}, values to within ±{codes:.0f}/255",
@@ -104,8 +99,7 @@ def _snapped(frames: Sequence[Frame], native: tuple[int, int], matrix: Matrix | 
         matrix=matrix,
         lattice=explained.words if explained.levels is not None else "",
         palette=explained.name if explained.levels is None else "",
-        dithered=False,  # a codec leaves nothing of dither by which it could be told from its own noise
-        drawn=False,
+        # Not dithered: a codec leaves nothing by which dither could be told from its own noise.
         colors=len(recovery.colors),
         levels=levels,
         description=f"{words} behind a lossy codec, {recovery.sure:.1%} of pixels snapped, others to within "

@@ -22,7 +22,7 @@ MATRIX_NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What was found in the sampled pictures.
 
@@ -45,15 +45,15 @@ class Finding:
 
     quantizer: Quantizer
     kind: Kind
-    native_scale: tuple[int, int]
+    native_scale: tuple[int, int] = (1, 1)
     lossless: bool
-    tolerance: float
-    recovery: Recovery | None
-    matrix: Matrix | None
-    lattice: str
-    palette: str
-    dithered: bool
-    drawn: bool
+    tolerance: float = 0.0
+    recovery: Recovery | None = None
+    matrix: Matrix | None = None
+    lattice: str = ""
+    palette: str = ""
+    dithered: bool = False
+    drawn: bool = False
     colors: int
     levels: tuple[int, int, int]
     description: str

@@ -165,6 +165,8 @@ class PaletteQuantizer:
         UsageError: for another shape.
     """
 
+    period = 1
+
     def __init__(self, palette: Tensor) -> None:
         if palette.ndim not in (2, 3) or palette.shape[-1] != 3 or not 1 <= palette.shape[-2] <= 4096:
             raise UsageError(

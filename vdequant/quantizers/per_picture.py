@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -50,6 +51,11 @@ class PerPicture:
         if not quantizers:
             raise ValueError("expected at least one quantizer, got none")
         self.quantizers = list(quantizers)
+
+    @property
+    def period(self) -> int:
+        """One that suits all of them."""
+        return math.lcm(*(quantizer.period for quantizer in self.quantizers))
 
     def _pictures(self, x: Tensor, name: str = "x") -> list[tuple[Quantizer, Tensor]]:
         check_picture(x, name)

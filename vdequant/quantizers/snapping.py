@@ -149,6 +149,11 @@ class SnappedQuantizer:
         self._known[(codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]] = True
         self._tables: dict[torch.device, Tensor] = {}
 
+    @property
+    def period(self) -> int:
+        """That of the clean colors' quantizer."""
+        return self.inner.period
+
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         return f"{self.inner.describe()} behind a lossy codec (±{self.tolerance * 255:.1f}/255 where not snapped)"

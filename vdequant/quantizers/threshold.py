@@ -98,6 +98,8 @@ class ThresholdQuantizer:
         UsageError: when it is out of range.
     """
 
+    period = 1
+
     def __init__(self, delta: float | Tensor = 0.5) -> None:
         known = torch.as_tensor(delta).detach()
         if known.ndim > 1 or not bool(((known > 0) & (known < 1)).all()):
@@ -144,6 +146,8 @@ class GrayQuantizer:
     Raises:
         UsageError: for another number.
     """
+
+    period = 1
 
     def __init__(self, levels: int) -> None:
         if not 2 <= levels <= 256:

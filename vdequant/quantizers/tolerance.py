@@ -23,6 +23,11 @@ class ToleranceQuantizer:
         self.tolerance = tolerance
         self.inner = inner
 
+    @property
+    def period(self) -> int:
+        """That of the quantizer before the codec."""
+        return self.inner.period if self.inner else 1
+
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         before = f"{self.inner.describe()}, then " if self.inner else ""

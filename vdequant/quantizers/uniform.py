@@ -53,6 +53,8 @@ class UniformQuantizer:
             half way, which is what "the nearest level was stored" means.
     """
 
+    period = 1
+
     def __init__(self, levels: Sequence[Sequence[float]], edges: Sequence[Sequence[float]] | None = None) -> None:
         if len(levels) != 3 or any(len(channel) < 2 for channel in levels):
             raise UsageError(f"expected two or more levels for each of 3 channels, got {[len(c) for c in levels]}")

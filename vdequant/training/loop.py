@@ -197,7 +197,7 @@ class Trainer:
             if time.monotonic() - saved > self.settings.save_every:
                 self.save()
                 saved = time.monotonic()
-        if validation:
+        if validation and self.steps % self.settings.validate_every:
             self._validate(validation)
         self.save()
         return self._best_average()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from vdequant.errors import InputError, UsageError
 from vdequant.models.cellnet import MEDIUM, SMALL, CellnetSpec
 from vdequant.models.weights import read_cellnet
+from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, build_bank, gradient, palettes_of
 from vdequant.training.export import CardFacts, export_cellnet, model_card
 from vdequant.training.loop import Trainer, TrainSettings
@@ -53,20 +53,16 @@ class Order:
     before: str = ""
 
 
-def _bank(folders: Sequence[Path], cache: Path) -> Bank:
-    """The training set from its cache, or made and cached (a file of ours: it is never read from elsewhere)."""
-    if cache.exists():
-        with cache.open("rb") as file:
-            cached: Bank = pickle.load(file)
-        return cached
+def _bank(folders: Sequence[Path], runs: Path) -> Bank:
+    """The training set of these pictures from its cache, or made and cached."""
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise InputError(f"expected folders with pictures, got {', '.join(missing)}; give --data DIR")
+    cache = runs / f"bank-{fingerprint(folders)}.pt"
+    if cache.exists():
+        return load_bank(cache)
     bank = build_bank(list(folders), seed=1, palettes_per_tile=1, lossy_share=0.3)
-    unfinished = cache.with_suffix(".next")
-    with unfinished.open("wb") as file:
-        pickle.dump(bank, file, protocol=5)
-    unfinished.replace(cache)
+    save_bank(bank, cache)
     return bank
 
 
@@ -92,7 +88,7 @@ def train(order: Order, told: Callable[[Trainer, float], None] | None = None) ->
         trainer = Trainer(SIZES[order.size], order.settings, order.runs / f"cellnet-{order.size}", device, ranks)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(read_cellnet(order.init))
-        trainer.run(_bank(order.folders, order.runs / "bank.pkl"), told)
+        trainer.run(_bank(order.folders, order.runs), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             export_cellnet(trainer.average, order.output)

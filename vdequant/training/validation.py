@@ -25,7 +25,15 @@ class _Case:
 
     kind: str
     truth: torch.Tensor
-    cells: Cells
+    stored: torch.Tensor
+    quantizer: UniformQuantizer | PaletteQuantizer
+    dithered: bool = False
+
+    def cells(self) -> Cells:
+        """Made when they are needed: all of them together would fill half a gigabyte."""
+        if isinstance(self.quantizer, PaletteQuantizer):
+            return self.quantizer.cells(self.stored, self.dithered)
+        return self.quantizer.cells(self.stored)
 
 
 def _spread_out(numbers: list[int]) -> list[int]:
@@ -43,7 +51,7 @@ class Validation:
             truth = to_tensor(bank.tiles[number])[None]
             for m in LEVELS:
                 quantizer = UniformQuantizer.of_levels(m)
-                self.cases.append(_Case(f"m={m}", truth, quantizer.cells(quantizer.quantize(truth))))
+                self.cases.append(_Case(f"m={m}", truth, quantizer.quantize(truth), quantizer))
         records = [pair for pair in bank.palettes if pair[0] in bank.held]
         for dithered, kind in ((False, PALETTE), (True, DITHERED)):
             chosen = [i for i, (_, record) in enumerate(records) if record.dithered is dithered]
@@ -52,7 +60,7 @@ class Validation:
                 stored = to_tensor(record.palette[record.index])[None]
                 palette = PaletteQuantizer(torch.from_numpy(record.palette).float() / 255)
                 truth = to_tensor(bank.tiles[number])[None]
-                self.cases.append(_Case(kind, truth, palette.cells(stored, dithered)))
+                self.cases.append(_Case(kind, truth, stored, palette, dithered))
 
     @torch.no_grad()
     def score(self, net: Cellnet) -> dict[str, float]:
@@ -60,7 +68,7 @@ class Validation:
         device = next(net.parameters()).device
         gains: dict[str, list[float]] = {}
         for case in self.cases:
-            cells = case.cells
+            cells = case.cells()
             given = [plane.to(device) for plane in (cells.stored, cells.low, cells.high)]
             spread = torch.full((1,), cells.spread, device=device)
             facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(cells.spread > 1)]], device=device)

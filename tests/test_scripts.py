@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
+import update_readme
 
 from vdequant.errors import VdequantError
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import update_readme  # noqa: E402 (scripts are no package)
 
 TEXT = "before\n<!-- table:main -->\nold\nlines\n<!-- /table -->\nafter <!-- table:speed -->\n<!-- /table -->\n"
 

@@ -1,10 +1,13 @@
 """Speed of the main job, measured end to end and beside the bare network on the same frames, in one run.
 
 python scripts/bench.py [--size 256x240] [--frames 600] [--restorers cellnet-s cellnet-m]
+python scripts/bench.py reuse CLIP... [--restorers cellnet-s] [--rounds 2] [--seconds 0]
 
 Makes a clip without repeated frames (x264 4:2:0, 5-bit colour), restores it to AV1 10-bit with decode and encode, then
 runs the network alone on the same pictures with the same workers. Prints frames a second, the ratio of the two, and
-the share of the wall time in which the slowest stage was busy.
+the share of the wall time in which the slowest stage was busy. With "reuse", clips are restored with and without reuse
+in turns: what the restorer was given (halos included) and what was new, as shares of full inference, speed end to end,
+and the largest difference between the two results after decoding.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: spinn
 os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 import av
+import bench_reuse
 import numpy as np
 import torch
 
@@ -83,7 +87,7 @@ def table(width: int, height: int, frames: int, restorers: Sequence[str], worker
         clip = Path(folder) / "clip.mkv"
         write_clip(clip, width, height, frames)
         for name in restorers:
-            settings = Settings(restorer=name, scale=1, workers=workers, overwrite=True)
+            settings = Settings(restorer=name, scale=1, workers=workers, overwrite=True, reuse=False)
             done = restore(str(clip), str(Path(folder) / "out.mkv"), settings)
             bare = bare_fps(name, width, height, frames, workers)
             ratio, stage = done.fps / bare, f"{done.busiest} | {done.busy_share:.2f}"
@@ -94,14 +98,25 @@ def table(width: int, height: int, frames: int, restorers: Sequence[str], worker
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["speed", "reuse"], default="speed", help="which table")
+    parser.add_argument("clips", nargs="*", type=Path, help="for reuse: clips to restore")
+    parser.add_argument("--rounds", type=int, default=1, help="for reuse: times that each clip is restored each way")
+    parser.add_argument("--seconds", type=float, default=0.0, help="for reuse: how much of each clip; 0 = all")
     parser.add_argument("--size", default="256x240", help="WIDTHxHEIGHT of the clip")
     parser.add_argument("--frames", type=int, default=600, help="frames of the clip")
-    parser.add_argument("--restorers", nargs="+", default=["identity", "cellnet-s", "cellnet-m"], help="names")
+    parser.add_argument("--restorers", nargs="+", default=[], help="names")
     parser.add_argument("--workers", type=int, default=0, help="worker threads; 0 = one a core")
     args = parser.parse_args()
+    engine = choose_engine("auto", args.workers).describe()
+    if args.what == "reuse":
+        print(engine)
+        for name in args.restorers or ["cellnet-s"]:
+            for line in bench_reuse.table(args.clips, name, args.workers, args.seconds, args.rounds):
+                print(line, flush=True)
+        return
     width, height = (int(number) for number in args.size.split("x"))
-    print(f"{args.size}, {args.frames} frames, {choose_engine('auto', args.workers).describe()}")
-    print(table(width, height, args.frames, args.restorers, args.workers))
+    print(f"{args.size}, {args.frames} frames, {engine}")
+    print(table(width, height, args.frames, args.restorers or ["identity", "cellnet-s", "cellnet-m"], args.workers))
 
 
 if __name__ == "__main__":

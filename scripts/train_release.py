@@ -33,17 +33,21 @@ def main() -> None:
     """Train, resume, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiles", type=Path, nargs="+", required=True, help="folders of pictures")
-    parser.add_argument("--network", choices=sorted(SIZES), default="s", help="s or m")
+    parser.add_argument("--network", choices=sorted(SIZES), default="s", help="s, m, or l (for a GPU)")
     parser.add_argument("--minutes", type=float, default=85.0, help="length of the schedule")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads on a CPU")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="peak learning rate")
     parser.add_argument("--batch", type=int, default=16, help="crops a step")
+    parser.add_argument("--side", type=int, default=64, help="of a crop in pixels")
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches, for a GPU")
     parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
     parser.add_argument("--before", default="", help="for the card: how the weights of --init were trained")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
     args = parser.parse_args()
-    settings = TrainSettings(minutes=args.minutes, seed=3, rate=args.rate, batch=args.batch)
+    settings = TrainSettings(
+        minutes=args.minutes, seed=3, rate=args.rate, batch=args.batch, side=args.side, loaders=args.loaders
+    )
     output = WEIGHTS / f"cellnet-{args.network}.safetensors"
     order = Order(
         tuple(args.tiles), args.network, output, args.runs, settings, args.device, args.threads, args.init, CARD,

@@ -69,11 +69,11 @@ def kodak(args: argparse.Namespace) -> str:
 
 
 def main_table(args: argparse.Namespace) -> str:
-    """Photographs, then drawn tiles that training never saw: levels and palettes, plain and dithered."""
+    """Photographs, then art and games that training never saw: levels and palettes, plain and dithered."""
     places = (
         ("Kodak-24", args.kodak, False),
         ("art, held out", args.art, True),
-        ("game screens, held out", args.games, True),
+        ("game screens, held out", args.games, False),
     )
     # All are looked for first: a folder without held out tiles is better known before the first hour of work.
     found = [(title, find_items([place], held_out=held_out)) for title, place, held_out in places if place is not None]
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kodak", type=Path, help="folder of the 24 Kodak pictures, 768x512 and 512x768")
     parser.add_argument("--art", type=Path, help="folder of art tiles; those held out from training are taken")
-    parser.add_argument("--games", type=Path, help="folder of game tiles, likewise")
+    parser.add_argument("--games", type=Path, help="folder that scripts/game_screens.py made; all are taken")
     parser.add_argument("--only", nargs="+", choices=sorted(TABLES), default=list(TABLES), help="which tables")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, help="which rows besides nothing")
     parser.add_argument("--cache", type=Path, default=ROOT / "runs" / "eval", help="folder of finished rows")
@@ -130,6 +130,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.kodak is None and set(args.only) & set(NEEDS_KODAK):
         parser.error(f"--kodak is needed for the tables {' and '.join(NEEDS_KODAK)}")
+    if args.games is not None and not (args.games / "sources.csv").exists():
+        parser.error("--games takes the folder that scripts/game_screens.py makes, of games that training never saw")
     readme = ROOT / "README.md"
     for name in args.only:
         text = TABLES[name](args)

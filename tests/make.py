@@ -255,6 +255,7 @@ def enlarged_clip(
     with av.open(str(path), "w") as out:
         film = out.add_stream(codec, rate=60, options={"crf": str(crf), "preset": "veryfast"})
         film.height, film.width, film.pix_fmt = height, width, "yuv420p"
+        film.codec_context.thread_count = 2  # x264's result depends on it, and must not depend on the machine
         for moment, picture in enumerate(pictures):
             big = torch.from_numpy(picture.repeat(down, 0).repeat(across, 1)).permute(2, 0, 1) / 255
             frame = pack(from_rgb(big, layout), "yuv420p")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vdequant.color import default_matrix, from_rgb, to_rgb, yuv_to_rgb_matrix
+from vdequant.color import default_matrix, from_rgb, region_to_rgb, to_rgb, yuv_to_rgb_matrix
 from vdequant.frames import Layout, Matrix, Siting
 
 MATRICES = [Matrix.BT709, Matrix.SMPTE170M, Matrix.BT470BG, Matrix.BT2020_NCL, Matrix.SMPTE240M, Matrix.FCC]
@@ -120,3 +120,14 @@ def test_untagged_pictures_are_601_up_to_576_lines() -> None:
 def test_a_picture_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
         from_rgb(torch.rand(3, 4, 4), Layout(8, 4))
+
+
+@pytest.mark.parametrize("siting", list(Siting))
+@pytest.mark.parametrize("chroma", [(0, 0), (1, 0), (1, 1)], ids=["444", "422", "420"])
+def test_a_region_has_the_values_of_the_whole(chroma: tuple[int, int], siting: Siting) -> None:
+    layout = Layout(23, 17, "yuv", 8, chroma, Matrix.BT709, False, siting)
+    planes = tuple(torch.randint(16, 236, (2, *layout.plane_shape(i)), dtype=torch.uint8) for i in range(3))
+    whole = to_rgb(planes, layout)
+    for left, top, right, bottom in ((0, 0, 23, 5), (3, 5, 10, 17), (20, 1, 23, 16), (7, 3, 8, 4)):
+        part = region_to_rgb(planes, layout, (left, top, right, bottom))
+        torch.testing.assert_close(part, whole[..., top:bottom, left:right], rtol=0, atol=1e-6)

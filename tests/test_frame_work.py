@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vdequant.frame_work import Recipe, expand, fold, restore_planes, split_screen
+from vdequant.frame_work import Recipe, finish, restore_native, restore_planes, split_screen, take_native
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import Cells
+from vdequant.quantizers.grid import Axis, Grid
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Needs
@@ -51,17 +52,11 @@ def test_no_fidelity_lets_noise_out_of_the_cells_and_the_certificate_says_so() -
     assert int(done.inside) < done.samples / 2  # type: ignore[arg-type]
 
 
-def test_fold_and_expand_are_inverse_on_enlarged_pictures() -> None:
-    native = torch.rand(1, 3, 4, 6)
-    enlarged = expand(native, 3, 2, 8, 18)
-    assert torch.equal(fold(enlarged, (3, 2)), native)
-
-
 def test_an_enlarged_source_is_restored_at_native_size_and_comes_back_enlarged() -> None:
     quantizer = UniformQuantizer.of_bits((3, 3, 3))
     small = tuple(plane[:, :4, :6] for plane in planes_of(quantizer))
     big = tuple(plane.repeat_interleave(2, -1).repeat_interleave(2, -2) for plane in small)
-    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), native=(2, 2))
+    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), grid=Grid.of_scale((2, 2), 12, 8))
     done = restore_planes(recipe, big, SOURCE, certify=True)
     assert done.samples == 3 * 4 * 6
     values = torch.stack([plane.int() for plane in done.planes])
@@ -106,7 +101,7 @@ def test_split_screen_shows_before_left_and_after_right() -> None:
 
 def test_a_frame_that_is_not_made_of_native_pixels_is_restored_in_full() -> None:
     quantizer = UniformQuantizer.of_bits((3, 3, 3))
-    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), native=(2, 2))
+    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), grid=Grid.of_scale((2, 2), 12, 8))
     done = restore_planes(recipe, planes_of(quantizer), SOURCE, certify=True)
     assert done.samples == int(done.inside) == 3 * 8 * 12  # type: ignore[arg-type]
 
@@ -118,7 +113,13 @@ def test_behind_a_codec_native_pixels_are_folded_by_their_middle() -> None:
     luma = native.repeat_interleave(3, -1).repeat_interleave(3, -2)
     luma[..., ::3, :] = (luma[..., ::3, :] + 9).clamp(max=255)  # what ringing does to the rim of a native pixel
     source = Layout(36, 24, "gray", 8)
-    recipe = Recipe(Identity(), ToleranceQuantizer(4 / 255), Layout(36, 24, "gray", 8), native=(3, 3), exact=False)
+    recipe = Recipe(
+        Identity(),
+        ToleranceQuantizer(4 / 255),
+        Layout(36, 24, "gray", 8),
+        grid=Grid.of_scale((3, 3), 36, 24),
+        exact=False,
+    )
     done = restore_planes(recipe, (luma.to(torch.uint8),), source, certify=True)
     assert done.samples == 3 * 8 * 12
     assert torch.equal(done.planes[0][:, 1::3, 1::3].float(), native)
@@ -128,5 +129,61 @@ def test_behind_a_codec_native_pixels_are_folded_by_their_middle() -> None:
 def test_a_frame_off_the_grid_behind_a_codec_is_restored_in_full() -> None:
     noise = torch.randint(0, 255, (1, 24, 36), dtype=torch.uint8)
     source = Layout(36, 24, "gray", 8)
-    recipe = Recipe(Wild(), ToleranceQuantizer(4 / 255), Layout(36, 24, "rgb", 16), native=(3, 3), exact=False)
+    recipe = Recipe(
+        Wild(), ToleranceQuantizer(4 / 255), Layout(36, 24, "rgb", 16), grid=Grid.of_scale((3, 3), 36, 24), exact=False
+    )
     assert restore_planes(recipe, (noise,), source, certify=True).samples == 3 * 24 * 36
+
+
+def bordered(picture: torch.Tensor, value: int) -> tuple[torch.Tensor, ...]:
+    """Three planes of a tripled picture in a border of 6 columns and 4 rows."""
+    big = picture.repeat_interleave(3, -1).repeat_interleave(3, -2)
+    return (torch.nn.functional.pad(big, (6, 6, 4, 4), value=value).to(torch.uint8),) * 3
+
+
+BORDERED = Grid(Axis(6, (3,) * 12, 6), Axis(4, (3,) * 8, 4))
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_borders_stay_as_stored_and_only_the_picture_in_them_is_restored(exact: bool) -> None:
+    quantizer = UniformQuantizer.of_bits((3, 3, 3))
+    native = (quantizer.quantize(torch.rand(1, 1, 8, 12).expand(-1, 3, -1, -1)) * 255).round()[:, 0]
+    source = Layout(48, 32, "rgb", 8)
+    recipe = Recipe(Wild(), quantizer, Layout(48, 32, "rgb", 16), grid=BORDERED, exact=exact)
+    done = restore_planes(recipe, bordered(native, 7), source, certify=True)
+    assert done.samples == 3 * 8 * 12
+    values = torch.stack([plane.int() for plane in done.planes])
+    assert (values[..., :4, :] == 7 * 257).all()
+    assert (values[..., :6] == 7 * 257).all()
+    assert (values[..., -6:] == 7 * 257).all()
+    inner = values[..., 4:-4, 6:-6]
+    assert torch.equal(inner, inner[..., ::3, ::3].repeat_interleave(3, -1).repeat_interleave(3, -2))
+    assert inner.unique().numel() > 30
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_something_in_the_border_brings_back_the_whole_picture(exact: bool) -> None:
+    quantizer = UniformQuantizer.of_bits((3, 3, 3))
+    planes = bordered(torch.full((1, 8, 12), 90.0), 7)
+    planes[0][0, 1, 20:30] = 219
+    recipe = Recipe(Wild(), quantizer, Layout(48, 32, "rgb", 16), grid=BORDERED, exact=exact)
+    assert restore_planes(recipe, planes, Layout(48, 32, "rgb", 8), certify=True).samples == 3 * 32 * 48
+    y, geometry = take_native(recipe, planes, Layout(48, 32, "rgb", 8))
+    assert (geometry, tuple(y.shape)) == (None, (1, 3, 32, 48))
+
+
+def test_a_frame_of_another_size_is_restored_in_full() -> None:
+    quantizer = UniformQuantizer.of_bits((3, 3, 3))
+    recipe = Recipe(Wild(), quantizer, Layout(12, 8, "rgb", 16), grid=BORDERED)
+    assert restore_planes(recipe, planes_of(quantizer), SOURCE, certify=True).samples == 3 * 8 * 12
+
+
+def test_the_three_steps_make_the_same_as_all_at_once() -> None:
+    quantizer = UniformQuantizer.of_bits((3, 3, 3))
+    recipe = Recipe(Wild(), quantizer, Layout(48, 32, "rgb", 16), grid=BORDERED, compare=True)
+    planes, source = bordered(torch.full((1, 8, 12), 73.0), 7), Layout(48, 32, "rgb", 8)
+    y, geometry = take_native(recipe, planes, source)
+    steps = finish(recipe, y, restore_native(recipe, y), geometry, planes, source, certify=True)
+    at_once = restore_planes(recipe, planes, source, certify=True)
+    assert all(torch.equal(a.int(), b.int()) for a, b in zip(steps.planes, at_once.planes, strict=True))
+    assert (steps.inside, steps.samples) == (at_once.inside, at_once.samples)

@@ -19,7 +19,27 @@ MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 GROUND = ("errors", "checks", "frames", "color", "bluenoise", "settings")
 STAGES = ("media", "quantizers", "models", "metrics", "schedule")
 # files beside the folders that put stages together
-JOINERS = ("observing", "pipeline", "planning", "frame_work", "degrading", "arrays")
+JOINERS = (
+    "observing",
+    "pipeline",
+    "reusing",
+    "smoothing",
+    "planning",
+    "frame_work",
+    "degrading",
+    "arrays",
+    "masking",
+    "enlarging",
+    "array_work",
+    "streaming",
+    "recording",
+    "gym",
+    "watching",
+    "watch_jobs",
+    "captures",
+    "ledger",
+    "watched_folders",
+)
 ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")
 ALL_BUT_CLI = ("ground", *STAGES, *ABOVE)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

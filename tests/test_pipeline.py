@@ -177,6 +177,22 @@ def test_memory_does_not_grow_with_the_length_of_the_clip(tmp_path: Path) -> Non
     assert peaks[1] < 1.1 * peaks[0]
 
 
+def test_reuse_changes_the_work_and_not_the_frames(tmp_path: Path) -> None:
+    world = np.concatenate([shaded(96, 72, 3 * t) for t in range(3)], axis=1)
+    cycle = [world[:, 2 * t : 2 * t + 160] for t in (0, 1, 2, 3, 0, 1, 2, 3)]  # all come again after four
+    write_video(tmp_path / "in.mkv", cycle)
+    done, frames = {}, {}
+    for reuse in (True, False):
+        settings = Settings(restorer="cellnet-s", reuse=reuse, lossless=True, scale=1, device="cpu", overwrite=True)
+        done[reuse] = restore(str(tmp_path / "in.mkv"), str(tmp_path / "out.mkv"), settings)
+        with av.open(str(tmp_path / "out.mkv")) as container:
+            frames[reuse] = [frame.to_ndarray(format="gbrp16le") for frame in container.decode(video=0)]
+    assert all((a == b).all() for a, b in zip(frames[True], frames[False], strict=True))
+    assert (done[True].unique_frames, done[False].unique_frames) == (4, 8)
+    assert done[True].new_share <= done[True].work_share < 0.5
+    assert done[False].work_share == 1
+
+
 def test_jpeg_pictures_are_taken_as_lossy(tmp_path: Path) -> None:
     truth = shaded(64, 64, 0, bits=8)
     cv2.imwrite(str(tmp_path / "in.jpg"), truth[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
@@ -255,3 +271,59 @@ def test_known_chroma_loss_alone_is_passed_through_and_known_levels_are_restored
     assert suited_restorer(fine, ChromaQuantizer("420"), small=False) == "identity"
     assert suited_restorer(fine, None, small=True) == "identity"
     assert suited_restorer(fine, UniformQuantizer.of_levels(8), small=True) == "cellnet-s"
+
+
+def test_a_fractional_enlargement_in_black_bars_is_restored_at_its_native_size_and_comes_back(tmp_path: Path) -> None:
+    native = [shaded(40, 32, t) // 2 + 64 for t in range(3)]
+    rows, columns = (np.arange(144) * 2 // 9, np.arange(180) * 2 // 9)
+    boxed = [np.pad(picture[rows][:, columns], ((10, 10), (20, 20), (0, 0))) for picture in native]
+    write_video(tmp_path / "in.mkv", boxed)
+    source, output = str(tmp_path / "in.mkv"), str(tmp_path / "out")
+    plan = probe(source)
+    assert plan.grid is not None
+    assert (plan.grid.size, plan.grid.borders, plan.native) == ((40, 32), (20, 10, 20, 10), (4.5, 4.5))
+    off = probe(source, Settings(native_grid="off"))
+    assert off.grid is None
+    restore(source, output, Settings(bits=16, restorer="deband"))
+    picture = cv2.imread(str(sorted(Path(output).iterdir())[0]), cv2.IMREAD_UNCHANGED)
+    inner = picture[10:-10, 20:-20]
+    assert (picture.shape, int(picture.sum())) == ((164, 220, 3), int(inner.sum()))
+    starts = np.unique(columns, return_index=True)[1]
+    assert (inner == inner[starts[:32]][:, starts][rows][:, columns]).all()
+
+
+def test_the_grid_of_a_quantizer_with_blocks_keeps_borders_of_whole_native_pixels_in_the_picture() -> None:
+    from vdequant.planning import fitting_grid
+    from vdequant.quantizers.grid import Axis, Grid
+    from vdequant.quantizers.spec import parse_quantizer, resolve
+
+    grid = Grid(Axis(8, (2,) * 40, 8), Axis(0, (2,) * 40))
+    blocks = resolve(parse_quantizer("jpeg:40"), [])
+    assert blocks.period > 1
+    assert fitting_grid(grid, blocks) == Grid.of_scale((2, 2), 96, 80)
+    assert fitting_grid(grid, resolve(parse_quantizer("m=4"), [])) == grid
+    assert fitting_grid(Grid(Axis(8, (1,) * 40, 8), Axis(0, (1,) * 40)), blocks) is None
+
+
+def test_a_scaler_is_named_in_the_plan_and_smooths_the_output(tmp_path: Path) -> None:
+    write_video(tmp_path / "in.mkv", [np.where(np.tri(40)[..., None] > 0, 200, 40).astype(np.uint8).repeat(3, 2)] * 2)
+    plans: list[Plan] = []
+
+    class Watching:
+        def planned(self, plan: Plan) -> None:
+            plans.append(plan)
+
+        def progressed(self, done: int, total: int | None) -> None:
+            pass
+
+        def warned(self, text: str) -> None:
+            pass
+
+    source = str(tmp_path / "in.mkv")
+    restore(source, str(tmp_path / "out"), Settings(restorer="identity", scale=3, scaler="xbr"), observer=Watching())
+    assert any("smoothed by xbr (3 times)" in line for line in plans[0].lines())
+    picture = cv2.imread(str(sorted((tmp_path / "out").iterdir())[0]), cv2.IMREAD_UNCHANGED)
+    assert len(np.unique(picture)) > 2
+    with pytest.raises(UsageError, match="--scale 2 or more"):
+        restore(source, str(tmp_path / "no"), Settings(restorer="identity", scale=1, scaler="xbr"))
+    assert not (tmp_path / "no").exists()

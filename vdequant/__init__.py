@@ -5,11 +5,14 @@ Importing this package loads neither torch nor PyAV; the functions below import 
     summary = vdequant.restore("game.mkv", "restored.mp4", vdequant.Settings(restorer="cellnet-s"))
     coarse = vdequant.quantize(photo, "m=8")  # arrays and tensors
     fine = vdequant.dequantize(coarse)
+    for frame in vdequant.restore_frames(emulator.frames()):  # while they are being made
+        ...
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vdequant.errors import InputError, ModelError, OutputError, UsageError, VdequantError
@@ -39,6 +42,7 @@ __all__ = [
     "probe",
     "quantize",
     "restore",
+    "restore_frames",
 ]
 
 
@@ -116,3 +120,47 @@ def dequantize(
     from vdequant import arrays
 
     return arrays.dequantize(x, quantizer, restorer=restorer, fidelity=fidelity, device=device)
+
+
+def restore_frames(
+    frames: Iterable[Array],
+    quantizer: str = "auto",
+    *,
+    restorer: str = "auto",
+    fidelity: float = 1.0,
+    device: str = "auto",
+    dtype: str = "float32",
+    look_ahead: int = 12,
+) -> Iterator[Array]:
+    """Restore pictures as they come, one out for one in, in order; memory does not grow with their number.
+
+    The quantizer is found in the first ``look_ahead`` pictures, which are held back until then, and kept. When it is
+    stated, only the first picture is looked at and none is held back. From then on every result comes before the next
+    picture is asked for, so an emulator or a camera may be the iterable. The same pictures give the same results: each
+    is restored for itself, without the smoother over time that :func:`restore` has.
+
+    Args:
+        frames: NumPy ``(H, W, 3)``, ``(N, H, W, 3)`` or gray ``(H, W)``, or torch tensors of these shapes or
+            ``(3, H, W)`` or ``(N, 3, H, W)``, each as uint8, uint16 or floats in [0, 1].
+        quantizer, restorer, fidelity, device: as for :func:`dequantize`; with restorer "auto" the smaller network
+            runs on a CPU, as for video.
+        dtype: of the results: "float32" in [0, 1], "uint8" or "uint16" (rounded).
+        look_ahead: see above; 1 decides from the first picture alone.
+
+    Yields:
+        The same shape and kind, on the same device.
+
+    Raises:
+        VdequantError: with one line that says what was expected, what came and what to do.
+    """
+    from vdequant import streaming
+
+    return streaming.restore_frames(
+        frames,
+        quantizer,
+        restorer=restorer,
+        fidelity=fidelity,
+        device=device,
+        dtype=dtype,
+        look_ahead=look_ahead,
+    )

@@ -10,17 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdequant.checks import check_choice, check_fraction
+from vdequant.array_work import Wishes, decide
 from vdequant.errors import UsageError
-from vdequant.frame_work import Recipe, expand, fold, restore_native
-from vdequant.frames import Layout
-from vdequant.pipeline import load_restorer
-from vdequant.planning import suited_restorer
-from vdequant.quantizers.estimate import estimate
-from vdequant.quantizers.spec import parse_quantizer, parse_target, resolve, resolve_target, with_dither
-from vdequant.restorers import RESTORERS
-from vdequant.schedule.device import choose_engine
-from vdequant.schedule.tiles import automatic_side
+from vdequant.quantizers.spec import parse_target, resolve_target, with_dither
 
 Array = TypeVar("Array", "NDArray[Any]", Tensor)
 
@@ -29,7 +21,7 @@ SHAPES = "(H, W), (H, W, 3) or (N, H, W, 3) as NumPy array, or (3, H, W) or (N, 
 
 
 @dataclass(frozen=True)
-class _Pictures:
+class Pictures:
     """Pictures as ``(N, 3, H, W)`` float32 in [0, 1] on the CPU, and what is needed to give the same kind back."""
 
     x: Tensor
@@ -60,16 +52,16 @@ class _Pictures:
         return array.astype(self.given.dtype)
 
 
-def _taken(x: NDArray[Any] | Tensor) -> _Pictures:
+def taken_from(x: NDArray[Any] | Tensor) -> Pictures:
     """The pictures of an array or tensor.
 
     Raises:
         UsageError: for another type, shape or range.
     """
     if isinstance(x, Tensor):
-        return _Pictures(_from_tensor(x), x)
+        return Pictures(_from_tensor(x), x)
     if isinstance(x, np.ndarray):
-        return _Pictures(_from_array(x), x)
+        return Pictures(_from_array(x), x)
     raise UsageError(f"expected pictures of shape {SHAPES}, got {type(x).__name__}; np.asarray(x) may make one")
 
 
@@ -103,7 +95,7 @@ def _in_range(x: Tensor) -> Tensor:
 
 def quantize(x: Array, to: str = "5-5-5", *, dither: str = "none", seed: int = 0) -> Array:
     """See :func:`vdequant.quantize`."""
-    taken = _taken(x)
+    taken = taken_from(x)
     request = with_dither(parse_target(to), dither)
     quantizer = resolve_target(request, list(taken.x), seed)
     # One at a time: memory for one picture, and what a quantizer does never depends on its neighbors.
@@ -116,37 +108,14 @@ def dequantize(
     x: Array, quantizer: str = "auto", *, restorer: str = "auto", fidelity: float = 1.0, device: str = "auto"
 ) -> Array:
     """See :func:`vdequant.dequantize`."""
-    taken = _taken(x)
-    check_choice(restorer, ("auto", *RESTORERS), "restorer")
-    check_fraction(fidelity, "fidelity")
-    request = parse_quantizer(quantizer)
-    engine = choose_engine(device)
-    finding = estimate(list(taken.x), lossy_codec=False, stored_bits=taken.bits)
-    known = finding.quantizer if request.kind == "auto" else resolve(request, list(taken.x))
-    stated = None if request.kind == "auto" else known
-    name = suited_restorer(finding, stated, small=False) if restorer == "auto" else restorer
-    across, down = finding.native_scale
-    height, width = taken.x.shape[-2:]
-    recipe = Recipe(
-        restorer=load_restorer(name).to(engine.device, engine.dtype),
-        quantizer=known,
-        output=Layout(width, height, "rgb", 16),
-        fidelity=fidelity,
-        # a dither that was stated knows its own cells
-        dithered=finding.dithered and not request.dither,
-        tile=automatic_side(height // down, width // across, engine.device),
-    )
-    results = []
-    with torch.inference_mode():
-        for one in torch.split(taken.x, 1):
-            native = fold(one, finding.native_scale).to(engine.device)
-            results.append(expand(restore_native(recipe, native).cpu(), across, down, height, width))
-    restored = torch.cat(results).clone()
-    result: Array = taken.back(_gray_again(restored, taken), floats=True)  # type: ignore[assignment]
+    taken = taken_from(x)
+    wishes = Wishes.of(quantizer, restorer, fidelity, device, streaming=False)
+    work = decide(wishes, list(taken.x), stored_bits=taken.bits)
+    result: Array = taken.back(gray_again(work.restore(taken.x), taken), floats=True)  # type: ignore[assignment]
     return result
 
 
-def _gray_again(x: Tensor, taken: _Pictures) -> Tensor:
+def gray_again(x: Tensor, taken: Pictures) -> Tensor:
     """A restored gray array may be colored by a trace; its channels are averaged."""
     if isinstance(taken.given, Tensor) or taken.given.ndim > 2:
         return x

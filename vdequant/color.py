@@ -7,6 +7,7 @@ ITU-T H.273 clause 8.3 (matrix coefficients) and clause 8.7 (chroma sample locat
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -114,6 +115,33 @@ def to_rgb(planes: tuple[Tensor, ...], layout: Layout) -> Tensor:
     for row, shift in zip(matrix.tolist(), constant.tolist(), strict=True):
         rows.append((y * row[0] + shift).add_(cb, alpha=row[1]).add_(cr, alpha=row[2]))
     return torch.stack(rows, dim=-3).clamp_(0, 1)
+
+
+def region_to_rgb(planes: tuple[Tensor, ...], layout: Layout, box: tuple[int, int, int, int]) -> Tensor:
+    """A part of what :func:`to_rgb` gives, the same values without the work of the rest.
+
+    Args:
+        box: left, top, right, bottom in luma samples; right and bottom are not part of it.
+
+    Returns:
+        ``(..., 3, bottom - top, right - left)``.
+    """
+    across, down = layout.chroma if layout.model == "yuv" else (0, 0)
+    left, right = _with_chroma(box[0], box[2], across, layout.width)
+    top, bottom = _with_chroma(box[1], box[3], down, layout.height)
+    parts = []
+    for index, plane in enumerate(planes):
+        x, y = (across, down) if index else (0, 0)
+        parts.append(plane[..., top >> y : -(-bottom >> y), left >> x : -(-right >> x)])
+    rgb = to_rgb(tuple(parts), replace(layout, width=right - left, height=bottom - top))
+    return rgb[..., box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+
+
+def _with_chroma(first: int, last: int, shift: int, size: int) -> tuple[int, int]:
+    """Luma samples ``first`` to ``last`` and those of the chroma samples that are interpolated for them."""
+    unit = 1 << shift
+    margin = unit if shift else 0
+    return max(0, (first - margin) // unit * unit), min(size, -(-(last + margin) // unit) * unit)
 
 
 def _pad_to_multiple(plane: Tensor, dim: int, multiple: int) -> Tensor:

@@ -6,22 +6,28 @@ planes ─► RGB float ─► fold to native pixels ─► cells ─► restore
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import lcm
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vdequant.color import from_rgb, to_rgb
+from vdequant.color import from_rgb, region_to_rgb, to_rgb
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
+from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.snapping import Snap
-from vdequant.restorers.base import Needs, Restorer
+from vdequant.restorers.base import WHOLE_PICTURE, Needs, Restorer, Scaler
 from vdequant.schedule.tiles import apply_tiled
+
+Geometry = Grid | None  # where native pixels lie in the source; made by take_native for finish, nobody else looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,9 @@ class Recipe:
     Attributes:
         restorer, quantizer: the belief and the knowledge.
         output: layout of the planes to make.
-        native: horizontal and vertical size of one native pixel in the source (1, 1 when not enlarged).
+        grid: of native pixels, None where every stored pixel is one.
         scale: integer enlargement of the result over the source.
+        scaler: makes as much of it, and of the grid's own enlargement, as it can; None repeats pixels.
         fidelity: share of the way into the cells.
         dithered: cells hold for local means only.
         rounding_dither: blue noise instead of rounding in the last step.
@@ -41,13 +48,15 @@ class Recipe:
         exact: the source's samples are what the quantizer made; else a codec has moved them a little.
         snap: takes frames from a lossy codec to their clean colors.
         matrix: of the source's YUV, where the frames' own layout only assumes one.
+        keep: ``(1, 1, h, w)`` of the source's size in [0, 1]: share of each pixel that stays as it was stored.
     """
 
     restorer: Restorer
     quantizer: Quantizer
     output: Layout
-    native: tuple[int, int] = (1, 1)
+    grid: Grid | None = None
     scale: int = 1
+    scaler: Scaler | None = None
     fidelity: float = 1.0
     dithered: bool = False
     rounding_dither: bool = False
@@ -56,6 +65,7 @@ class Recipe:
     exact: bool = True
     snap: Snap | None = None
     matrix: Matrix | None = None
+    keep: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +77,6 @@ class Restored:
     samples: int = 0
 
 
-def fold(rgb: Tensor, native: tuple[int, int]) -> Tensor:
-    """One sample of every native pixel; exact, because all samples of a native pixel are equal."""
-    across, down = native
-    return rgb if native == (1, 1) else rgb[..., ::down, ::across].contiguous()
-
-
 def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tensor:
     """Repeat every pixel ``across`` times ``down`` times, cut to ``height`` x ``width``."""
     if (across, down) == (1, 1):
@@ -81,7 +85,8 @@ def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tens
     return enlarged[..., :height, :width]
 
 
-def _cells(recipe: Recipe, y: Tensor) -> Cells:
+def cells_of(recipe: Recipe, y: Tensor) -> Cells:
+    """The cells of native pictures ``(N, 3, H, W)``."""
     cells = recipe.quantizer.cells(y)
     # A quantizer that dithers itself knows more than that: its pattern may bind every sample.
     if recipe.dithered and not isinstance(recipe.quantizer, DitherQuantizer):
@@ -89,7 +94,7 @@ def _cells(recipe: Recipe, y: Tensor) -> Cells:
     return cells
 
 
-def _margin(recipe: Recipe) -> float:
+def margin_of(recipe: Recipe) -> float:
     """RGB outputs round each sample once: stay that far inside, and the written values are inside as well."""
     if recipe.output.model != "rgb":
         return MARGIN
@@ -114,13 +119,14 @@ def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
     def work(part: Tensor) -> Tensor:
         height, width = part.shape[-2:]
         padded = pad_to_needs(part, needs)
-        cells = _cells(recipe, padded)
-        restored = toward_cells(recipe.restorer.restore(padded, cells), cells, recipe.fidelity, _margin(recipe))
+        cells = cells_of(recipe, padded)
+        restored = toward_cells(recipe.restorer.restore(padded, cells), cells, recipe.fidelity, margin_of(recipe))
         return restored[..., :height, :width]
 
     # Patterns of an ordered dither, attribute cells and JPEG blocks count from the picture's corner.
     align = lcm(needs.align, recipe.quantizer.period)
-    return apply_tiled(work, y, side=recipe.tile, halo=needs.halo, align=align)
+    side = max(y.shape[-2:]) if needs.halo >= WHOLE_PICTURE else recipe.tile
+    return apply_tiled(work, y, side=side, halo=needs.halo, align=align)
 
 
 def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
@@ -131,52 +137,135 @@ def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
     return (restored * top).round() / top
 
 
-def _native_exact(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, tuple[int, int]]:
-    """RGB ``(N, 3, h, w)`` at native size, and that of its pixels in the source."""
-    source = to_rgb(planes, layout)
-    y = fold(source, recipe.native)
-    if recipe.native == (1, 1) or torch.equal(expand(y, *recipe.native, *source.shape[-2:]), source):
-        return y, recipe.native
+def _with_matrix(recipe: Recipe, layout: Layout) -> Layout:
+    return layout if recipe.matrix is None else replace(layout, matrix=recipe.matrix)
+
+
+def _fits(grid: Grid, layout: Layout) -> bool:
+    return grid.stored_size == (layout.width, layout.height)
+
+
+def _native_exact(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Geometry]:
+    """RGB ``(N, 3, h, w)`` at native size, and where its pixels lie in the source."""
+    source, grid = to_rgb(planes, layout), recipe.grid
+    if grid is None or not _fits(grid, layout):
+        return source, None
+    y = grid.fold(source)
+    strips = [part(source, box) for box in grid.strips()]
+    flat = all(torch.equal(strip.amin((-2, -1)), strip.amax((-2, -1))) for strip in strips)
+    if flat and torch.equal(grid.widen(y), grid.crop(source)):
+        return y, grid
     # The probe saw a few frames; this one is not made of whole native pixels (an overlay, a cut to a menu).
-    return source, (1, 1)
+    return source, None
 
 
-def _native_blurred(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, tuple[int, int]]:
+def _native_blurred(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Geometry]:
     """The same behind a lossy codec, where native pixels are no longer of one value, snapped where that is sure."""
-    native = recipe.native
-    if native == (1, 1) and recipe.snap is None:
-        return to_rgb(planes, layout), native
-    codes, luma = fold_codes(planes, layout, native), 1 if layout.model == "rgb" else 0
-    if native != (1, 1) and not lies_on_grid(planes[luma], codes[:, luma], layout, native):
-        return to_rgb(planes, layout), (1, 1)
+    grid = recipe.grid if recipe.grid is None or _fits(recipe.grid, layout) else None
+    if grid is None and recipe.snap is None:
+        return to_rgb(planes, layout), None
+    codes, luma = fold_codes(planes, layout, grid), 1 if layout.model == "rgb" else 0
+    if grid is not None and not lies_on_grid(planes[luma], codes[:, luma], layout, grid):
+        return to_rgb(planes, layout), None
     if recipe.snap is not None:
-        return recipe.snap(codes)[0], native
-    return codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous(), native
+        return recipe.snap(codes)[0], grid
+    return codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous(), grid
 
 
-def restore_planes(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *, certify: bool) -> Restored:
-    """Restore a batch.
+def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Geometry]:
+    """The stored picture at native size.
+
+    Args:
+        planes: stored planes ``(N, h, w)`` in ``layout``.
+
+    Returns:
+        RGB ``(N, 3, H, W)`` float32 in [0, 1], snapped where that is sure; and where its pixels lie in the source, for
+        :func:`finish`.
+    """
+    layout = _with_matrix(recipe, layout)
+    return (_native_exact if recipe.exact else _native_blurred)(recipe, planes, layout)
+
+
+def _kept(recipe: Recipe, y: Tensor, restored: Tensor, geometry: Geometry) -> Tensor:
+    """The restored picture with the stored one where the user's mask says so."""
+    if recipe.keep is None:
+        return restored
+    keep = recipe.keep.to(y)
+    return torch.lerp(restored, y, keep if geometry is None else geometry.fold(keep))
+
+
+def _enlarged(recipe: Recipe, restored: Tensor, geometry: Geometry, border: Callable[[Box], Tensor]) -> Tensor:
+    """The restored native picture at the output's size, in its borders."""
+    grid = geometry or Grid.of_scale((1, 1), restored.shape[-1], restored.shape[-2])
+    scaler = recipe.scaler
+    # A frame of a tripled clip that is not made of native pixels may have no room for a scaler.
+    if scaler is None or scaler.factor > recipe.scale * min(grid.scale):
+        return grid.expand(restored, recipe.scale, border=border)
+    return grid.expand(scaler.enlarge(restored), recipe.scale, border=border, factor=scaler.factor)
+
+
+def finish(
+    recipe: Recipe,
+    y: Tensor,
+    restored: Tensor,
+    geometry: Geometry,
+    planes: tuple[Tensor, ...],
+    layout: Layout,
+    *,
+    certify: bool,
+) -> Restored:
+    """Expand what was restored, and turn it into planes of the output.
+
+    Args:
+        y, geometry: from :func:`take_native`, of the same ``planes`` in ``layout``.
+        restored: ``(N, 3, H, W)`` float32 in [0, 1], for ``y``.
+        certify: also count the samples that lie in their cells.
+    """
+    restored = _kept(recipe, y, restored, geometry)
+    inside, samples = None, 0
+    if certify:
+        inside = cells_of(recipe, y).contains(_as_written(recipe, restored)).sum()
+        samples = restored.numel()
+    layout = _with_matrix(recipe, layout)
+    height, width = recipe.output.height, recipe.output.width
+    picture = _enlarged(recipe, restored, geometry, partial(region_to_rgb, planes, layout))
+    if recipe.compare:
+        before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, height, width)
+        picture = split_screen(before, picture)
+    return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
+
+
+class Ending(Protocol):
+    """What becomes of a restored native picture, with the arguments of :func:`finish`."""
+
+    def __call__(
+        self,
+        recipe: Recipe,
+        y: Tensor,
+        restored: Tensor,
+        geometry: Geometry,
+        planes: tuple[Tensor, ...],
+        layout: Layout,
+        *,
+        certify: bool,
+    ) -> Restored: ...
+
+
+def restore_planes(
+    recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout, *, certify: bool, ending: Ending = finish
+) -> Restored:
+    """Restore a batch: :func:`take_native`, :func:`restore_native`, :func:`finish`.
 
     Args:
         planes: stored planes ``(N, h, w)`` in ``layout``, on the restorer's device.
         certify: also count the samples that lie in their cells.
+        ending: what is done in place of :func:`finish`.
 
     Returns:
-        Planes in ``recipe.output``.
+        Planes in ``recipe.output``, or what ``ending`` makes.
     """
-    if recipe.matrix is not None:
-        layout = replace(layout, matrix=recipe.matrix)
-    y, (across, down) = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, layout)
-    restored = restore_native(recipe, y)
-    inside, samples = None, 0
-    if certify:
-        inside = _cells(recipe, y).contains(_as_written(recipe, restored)).sum()
-        samples = restored.numel()
-    picture = expand(restored, across * recipe.scale, down * recipe.scale, recipe.output.height, recipe.output.width)
-    if recipe.compare:
-        before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)
-        picture = split_screen(before, picture)
-    return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
+    y, geometry = take_native(recipe, planes, layout)
+    return ending(recipe, y, restore_native(recipe, y), geometry, planes, layout, certify=certify)
 
 
 def split_screen(before: Tensor, after: Tensor) -> Tensor:

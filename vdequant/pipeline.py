@@ -2,7 +2,7 @@
 
     open_source ─► probe (estimate the quantizer, plan the output) ─► open_sink (dry-run of the mux)
          │                                                                 ▲
-         └─► decode thread ─► workers (frame_work) ─► this thread: encode ─┘
+         └─► decode thread ─► workers (frame_work) ─► this thread: smooth, encode ─┘
 
 No network is loaded before the output is known to work; an exception anywhere leaves no output file.
 """
@@ -12,29 +12,38 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from vdequant.color import from_rgb
-from vdequant.frame_work import Recipe, Restored, expand, restore_planes
+from vdequant.enlarging import make_scaler
+from vdequant.frame_work import Ending, Recipe, Restored, expand, finish, restore_planes
 from vdequant.frames import Frame, Layout, SidePacket
+from vdequant.masking import read_mask
 from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import open_source
 from vdequant.observing import Observer, Silent
 from vdequant.planning import Plan, analyse
-from vdequant.restorers import RESTORERS
-from vdequant.restorers.base import Restorer
-from vdequant.schedule.cpu import CpuWorkers
+from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
+from vdequant.restorers.base import Restorer, Scaler
+from vdequant.restorers.community import CommunityRestorer
+from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.reusing import ReusingWork, grain_of
+from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.cuda import CudaWorkers
 from vdequant.schedule.device import Engine, choose_engine
 from vdequant.schedule.stages import StageReport, Workers, run_stages
 from vdequant.schedule.tiles import automatic_side
 from vdequant.settings import Settings
+from vdequant.smoothing import SmoothingWriter, Write, unfinished
+from vdequant.temporal.chain import make_smoother
 
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
+REMEMBERED_BYTES = 64 << 20  # of results for frames that come again
+FEWEST_REMEMBERED, MOST_REMEMBERED = 4, 512  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,9 @@ class Summary:
 
     ``certificate`` is the share of checked samples that lie in their cells, None if unchecked. ``tolerance``: by how
     much, in 8-bit codes, a lossy codec widened those cells; 0 for lossless sources. ``snapped``: share of the pixels
-    that were taken back to clean colors first, None where no codec was in the way.
+    that were taken back to clean colors first, None where no codec was in the way. ``work_share``: pixels that the
+    restorer was given, halos included, over those of restoring every frame whole; ``new_share``: the same, of pixels
+    that could not be copied from what was restored before.
     """
 
     input: str
@@ -52,6 +63,8 @@ class Summary:
     height: int
     frames: int
     unique_frames: int
+    work_share: float
+    new_share: float
     seconds: float
     fps: float
     certificate: float | None
@@ -63,6 +76,7 @@ class Summary:
     busy_share: float
     restorer: str
     quantizer: str
+    temporal: str
     device: str
     warnings: tuple[str, ...]
 
@@ -71,18 +85,31 @@ class Summary:
         return asdict(self)
 
 
-def load_restorer(name: str) -> Restorer:
-    """Build a restorer of the table by name."""
+def load_restorer(name: str, *, tiled: bool = False) -> Restorer:
+    """Build a restorer of the table by name, or one from a file of weights.
+
+    Args:
+        tiled: the user asked for tiles, so that a network whose reach is unknown may be given them.
+    """
+    check_restorer(name)
+    if is_weights_file(name):
+        return CommunityRestorer(Path(name), tiled=tiled)
     module, _, attribute = RESTORERS[name].partition(":")
     made: Restorer = getattr(import_module(module), attribute)()
     return made
 
 
 def _restore_batch(
-    recipe: Recipe, planes: tuple[torch.Tensor, ...], layout: Layout, certify: bool, tile: int
+    recipe: Recipe,
+    planes: tuple[torch.Tensor, ...],
+    layout: Layout,
+    certify: bool,
+    tile: int,
+    ending: Ending = finish,
 ) -> Restored:
     """What a GPU runs; ``tile`` is the side that its memory allows, 0 for whole pictures."""
-    return restore_planes(replace(recipe, tile=tile) if tile else recipe, planes, layout, certify=certify)
+    recipe = replace(recipe, tile=tile) if tile else recipe
+    return restore_planes(recipe, planes, layout, certify=certify, ending=ending)
 
 
 def probe(input: str, settings: Settings | None = None) -> Plan:
@@ -125,15 +152,23 @@ def _rgb(layout: Layout) -> Layout:
     return Layout(layout.width, layout.height, "rgb", layout.bits)
 
 
-def _recipe(plan: Plan, output: OutputPlan, settings: Settings) -> Recipe:
-    layout, (across, down) = plan.source.layout, plan.native
-    side = settings.tile or automatic_side(layout.height // down, layout.width // across, plan.engine.device)
+def _asked(plan: Plan, settings: Settings) -> Restorer:
+    """The plan's restorer on its device, asked eight times a picture if the user wants that."""
+    restorer = load_restorer(plan.restorer, tiled=bool(settings.tile)).to(plan.engine.device, plan.engine.dtype)
+    return SelfEnsemble(restorer) if settings.tta else restorer
+
+
+def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler | None) -> Recipe:
+    layout, grid = plan.source.layout, plan.grid
+    width, height = (layout.width, layout.height) if grid is None else grid.size
+    side = settings.tile or automatic_side(height, width, plan.engine.device)
     return Recipe(
-        restorer=load_restorer(plan.restorer).to(plan.engine.device, plan.engine.dtype),
+        restorer=_asked(plan, settings),
         quantizer=plan.quantizer,
         output=output.layout,
-        native=plan.native,
+        grid=grid,
         scale=output.scale,
+        scaler=scaler,
         fidelity=settings.fidelity,
         dithered=plan.dithered,
         rounding_dither=output.dither,
@@ -142,21 +177,49 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings) -> Recipe:
         exact=plan.finding.lossless,
         snap=None if plan.finding.recovery is None else plan.finding.recovery.snap,
         matrix=plan.finding.matrix,
+        keep=read_mask(settings.mask, layout.width, layout.height) if settings.mask else None,
     )
 
 
-def _start_workers(recipe: Recipe, engine: Engine) -> Workers[Restored]:
-    """Frames one by one on CPU threads, in batches on a GPU; one distinct frame in CERTIFY_EVERY is certified."""
+def _start_workers(
+    recipe: Recipe, engine: Engine, ending: Ending, *, reuse: bool
+) -> tuple[Workers[Restored], ReusingWork | None]:
+    """Frames one by one on CPU threads, which compute what is new; in batches on a GPU, which computes them whole."""
     if engine.device.type == "cuda":
         pixels = recipe.output.width * recipe.output.height
-        return CudaWorkers(partial(_restore_batch, recipe), engine.device, CERTIFY_EVERY, pixels)
-    turns = count()  # next() on it is atomic, so that the workers can share it
+        return CudaWorkers(partial(_restore_batch, recipe, ending=ending), engine.device, CERTIFY_EVERY, pixels), None
+    work = ReusingWork(recipe, grain_of(recipe) if reuse else None, CERTIFY_EVERY, ending)
+    return PlannedWorkers(work.plan, engine.workers), work
 
-    def work(frame: Frame) -> Restored:
-        planes = tuple(plane[None] for plane in frame.planes)
-        return restore_planes(recipe, planes, frame.layout, certify=next(turns) % CERTIFY_EVERY == 0)
 
-    return CpuWorkers(work, engine.workers)
+def _smoothing(recipe: Recipe, plan: Plan, settings: Settings, write: Write) -> SmoothingWriter | None:
+    """What makes frames steady over time before it writes them; None when nothing is to be done."""
+    moving = plan.source.kind != "image"
+    smoother = make_smoother(plan.temporal, settings.flicker) if moving else None
+    if smoother is None:
+        return None
+    return SmoothingWriter(recipe, smoother, write, device=plan.engine.device, certify_every=CERTIFY_EVERY)
+
+
+def _remembered(plan: Plan, unfinished: bool) -> int:
+    """How many distinct results are kept for frames that come again: cycling palettes and idle animations are short.
+
+    Unfinished results are two float pictures at native size.
+    """
+    layout = plan.source.layout if plan.output is None else plan.output.layout
+    samples = sum(height * width for height, width in map(layout.plane_shape, range(layout.planes)))
+    size = samples * (2 if layout.bits > 8 else 1)
+    if unfinished:
+        width, height = (plan.source.layout.width, plan.source.layout.height) if plan.grid is None else plan.grid.size
+        size = 2 * 3 * 4 * width * height
+    return max(FEWEST_REMEMBERED, min(MOST_REMEMBERED, REMEMBERED_BYTES // size))
+
+
+def _work_shares(work: ReusingWork | None, report: StageReport) -> tuple[float, float]:
+    """Pixels that the network was given, and pixels that were not copied, over those of restoring every frame whole."""
+    unique = report.unique / report.frames if report.frames else 1.0
+    given, new = (1.0, 1.0) if work is None else work.shares()
+    return round(unique * given, 4), round(unique * new, 4)
 
 
 def restore(
@@ -180,20 +243,35 @@ def restore(
         check_output(plan_output(output, source.info, settings), source, overwrite=settings.overwrite)
         plan = analyse(source, settings, engine)
         planned = plan_output(output, plan.source, settings)
+        scaler = make_scaler(settings.scaler, planned.scale, plan.grid, plan.engine.device)
+        if scaler is not None:
+            planned = replace(planned, notes=(*planned.notes, f"pixels smoothed by {scaler.describe()}"))
         with open_sink(planned, source, overwrite=settings.overwrite) as sink:
             plan = replace(plan, output=planned)
             observer.planned(plan)
             writer, total = _Writer(sink, planned), source.info.frames
-            workers = _start_workers(_recipe(plan, planned, settings), engine)
+            recipe = _recipe(plan, planned, settings, scaler)
+            smoothing = _smoothing(recipe, plan, settings, writer)
+            ending = finish if smoothing is None else unfinished
+            workers, work = _start_workers(recipe, engine, ending, reuse=settings.reuse)
+            remembered = _remembered(plan, smoothing is not None) if settings.reuse else 0
             try:
-                report = run_stages(source, workers, writer, progressed=lambda done: observer.progressed(done, total))
+                report = run_stages(
+                    source,
+                    workers,
+                    smoothing or writer,
+                    reuse=remembered,
+                    progressed=lambda done: observer.progressed(done, total),
+                )
+                if smoothing is not None:
+                    smoothing.flush()
             finally:
                 workers.close()
             finished = sink.finish()
             warnings = (*source.warnings, *sink.warnings)
     for text in warnings:
         observer.warned(text)
-    return _summary(input, plan, planned, writer, report, finished, warnings)
+    return _summary(input, plan, planned, writer, report, _work_shares(work, report), finished, warnings)
 
 
 def _summary(
@@ -202,6 +280,7 @@ def _summary(
     planned: OutputPlan,
     writer: _Writer,
     report: StageReport,
+    shares: tuple[float, float],
     finished: Finished,
     warnings: tuple[str, ...],
 ) -> Summary:
@@ -214,6 +293,8 @@ def _summary(
         height=planned.layout.height,
         frames=report.frames,
         unique_frames=report.unique,
+        work_share=shares[0],
+        new_share=shares[1],
         seconds=seconds,
         fps=report.frames / seconds if seconds else 0.0,
         certificate=writer.share(),
@@ -225,6 +306,7 @@ def _summary(
         busy_share=busy_share,
         restorer=plan.restorer,
         quantizer=plan.quantizer.describe(),
+        temporal=plan.temporal,
         device=plan.device,
         warnings=warnings,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import torch
 
@@ -14,9 +15,12 @@ from vdequant.media.source import Source
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.chroma import ChromaQuantizer
 from vdequant.quantizers.estimate import Finding, estimate
+from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.spec import parse_quantizer, resolve
+from vdequant.restorers import check_restorer
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
+from vdequant.smoothing import choose_temporal
 
 SAMPLES = 12  # frames looked at by the probe
 LOSSY_SAMPLES = 24  # behind a lossy codec, where clean colors have to be found among many
@@ -36,6 +40,8 @@ class Plan:
     engine: Engine
     dithered: bool
     output: OutputPlan | None
+    temporal: str = "off"
+    why_temporal: str = ""
 
     @property
     def device(self) -> str:
@@ -48,9 +54,14 @@ class Plan:
         return float(getattr(self.quantizer, "tolerance", 0.0)) if not self.finding.lossless else 0.0
 
     @property
-    def native(self) -> tuple[int, int]:
+    def native(self) -> tuple[Fraction, Fraction]:
         """Horizontal and vertical size of a native pixel."""
         return self.finding.native_scale
+
+    @property
+    def grid(self) -> Grid | None:
+        """Of the native pixels that are restored, None when all stored ones are."""
+        return fitting_grid(self.finding.grid, self.quantizer)
 
     def _doing(self) -> str:
         if self.restorer == "identity" and self.finding.recovery is not None:
@@ -58,6 +69,9 @@ class Plan:
         if self.restorer == "identity":
             return "nothing (no loss that could be restored; --restorer cellnet-m tries all the same)"
         return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
+
+    def _over_time(self) -> str:
+        return f"; over time: {self.temporal} ({self.why_temporal})" if self.why_temporal else ""
 
     def reason(self) -> str:
         """Why this restorer and these cells."""
@@ -87,7 +101,7 @@ class Plan:
         rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
         lines = [
             f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
-            f"doing: {self._doing()} on {self.device}",
+            f"doing: {self._doing()} on {self.device}{self._over_time()}",
         ]
         if self.output is not None:
             out = self.output
@@ -127,6 +141,14 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
     return "cellnet-s" if small else "cellnet-m"
 
 
+def fitting_grid(grid: Grid | None, quantizer: Quantizer) -> Grid | None:
+    """The grid to work on: blocks and patterns count from the picture's corner, so for them nothing is cropped."""
+    if grid is None or quantizer.period == 1:
+        return grid
+    filled = grid.filled()
+    return None if filled.size == filled.stored_size else filled
+
+
 def _samples(source: Source) -> list[Frame]:
     """Frames from all over the input, more of them where a codec has blurred their colors."""
     layout = source.info.layout
@@ -138,6 +160,12 @@ def _samples(source: Source) -> list[Frame]:
 
 
 def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
+    """Look at the input and decide.
+
+    Raises:
+        VdequantError: nothing in it decodes, or a setting means nothing.
+    """
+    check_restorer(settings.restorer, "auto")
     info, frames = source.info, _samples(source)
     pictures = _pictures(frames[:: -(-len(frames) // SAMPLES)])
     finding = estimate(
@@ -146,6 +174,7 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
         stored_bits=info.layout.bits,
         frames=frames,
         assumed_matrix=info.assumed_matrix,
+        fold=settings.native_grid == "auto",
     )
     quantizer, stated = finding.quantizer, None
     if settings.quantizer != "auto":
@@ -156,4 +185,5 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
     restorer = suited_restorer(finding, stated, small=small) if settings.restorer == "auto" else settings.restorer
     if finding.matrix is not None:
         info = replace(info, layout=replace(info.layout, matrix=finding.matrix))
-    return Plan(info, finding, quantizer, restorer, engine, dithered, None)
+    temporal, why = choose_temporal(settings, info, finding, restorer, engine)
+    return Plan(info, finding, quantizer, restorer, engine, dithered, None, temporal, why)

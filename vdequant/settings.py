@@ -11,6 +11,10 @@ MATRICES = ("auto", "601", "709", "2020")
 RANGES = ("auto", "tv", "pc")
 CHROMAS = ("auto", "420", "422", "444")
 DITHERS = ("auto", "keep", "remove")
+NATIVE_GRIDS = ("auto", "off")
+SCALERS = ("nearest", "xbr")
+TEMPORALS = ("auto", "off", "lock", "flow")
+FLICKERS = ("keep", "blend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,13 @@ class Settings:
     restorer: str = "auto"  # a name of RESTORERS, or auto: chosen by device and speed
     quantizer: str = "auto"  # what was lost, e.g. "m=4", "5-5-5", "palette:16"; auto: estimated from the input
     fidelity: float = 1.0  # share of the way that the result is moved into the cells; 1 = certificate
+    native_grid: str = "auto"  # auto: work at native size where the input is enlarged or has bars; off: as stored
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
+    mask: str = ""  # picture of the input's size: what is white there stays as it was
+    tta: bool = False  # ask the restorer eight times, turned and mirrored, and take the mean
+    temporal: str = "auto"  # steady over time: lock equal colors in place, or follow the flow; auto: suits the source
+    flicker: str = "keep"  # what is shown every other frame: keep, or blend both phases
+    reuse: bool = True  # restore content that comes again, or moves by whole pixels, once
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     workers: int = 0  # CPU worker threads; 0 = one a core
     tile: int = 0  # side of a tile in pixels; 0 = automatic
@@ -30,11 +40,13 @@ class Settings:
     preset: str = ""  # encoder preset; "" = ours
     bits: int = 0  # depth of the output samples; 0 = 16 for pictures, 10 for video
     chroma: str = "auto"  # 420, 422, 444; auto = the codec's default
-    scale: int = 0  # integer nearest enlargement after restoring; 0 = automatic
+    scale: int = 0  # integer enlargement after restoring; 0 = automatic
+    scaler: str = "nearest"  # what enlarges: nearest, xbr, or a file of weights; counts enlargement of the input, too
     matrix: str = "auto"  # override of an untagged or wrongly tagged source
     range: str = "auto"  # override: tv (limited) or pc (full)
     start: float = 0.0  # seconds from the beginning
     duration: float = 0.0  # seconds; 0 = to the end
+    vfr: bool = False  # write pictures that follow each other unchanged once, with the time of them all
     compare: bool = False  # left half: source, right half: restored
     overwrite: bool = False  # replace an existing output
 
@@ -44,6 +56,9 @@ class Settings:
         check_choice(self.range, RANGES, "--range")
         check_choice(self.chroma, CHROMAS, "--chroma")
         check_choice(self.dither, DITHERS, "--dither")
+        check_choice(self.native_grid, NATIVE_GRIDS, "--native-grid")
+        check_choice(self.temporal, TEMPORALS, "--temporal")
+        check_choice(self.flicker, FLICKERS, "--flicker")
         if not (self.bits == 0 or 8 <= self.bits <= 16):
             raise UsageError(f"expected --bits between 8 and 16, got {self.bits}")
         if not 0 <= self.scale <= 16:

@@ -151,6 +151,8 @@ WRONG_LINES: dict[tuple[str, ...], str] = {
     ("a.mkv", "-o", "b.mp4", "--fidelity", "2"): "between 0 and 1",
     ("a.mkv", "-o", "b.mp4", "--fidelity", "much"): "--fidelity",
     ("a.mkv", "-o", "b.mp4", "--restorer", "magic"): "cellnet-s",
+    ("a.mkv", "-o", "b.mp4", "--scaler", "magic"): "nearest, xbr or a .pth",
+    ("a.mkv", "-o", "b.mp4", "--native-grid", "on"): "off",
     ("a.mkv", "-o", "b.mp4", "--scale", "0"): "from 1 to 16",
     ("a.mkv", "-o", "b.mp4", "--bits", "7"): "between 8 and 16",
     ("a.mkv", "-o", "b.mp4", "--start", "soon"): "hh:mm:ss",

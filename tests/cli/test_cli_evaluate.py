@@ -82,7 +82,7 @@ def test_bad_words_are_refused_in_one_line(
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr("vdequant.evaluation.community.import_module", absent)
+    monkeypatch.setattr("vdequant.restorers.community.import_module", absent)
     empty = tmp_path / "empty"
     empty.mkdir()
     given = [word.format(empty=empty, clean=clean) for word in words]

@@ -26,6 +26,7 @@ WORDS = [
     "palette:4",
     "palette:16+fs",
     "jpeg:10",
+    "x264:30",
 ]
 ALL_CODES = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
 

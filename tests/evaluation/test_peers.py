@@ -95,7 +95,7 @@ class Spandrel:
 @pytest.fixture
 def spandrel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand-in, because the package is an extra."""
-    monkeypatch.setattr("vdequant.evaluation.community.import_module", lambda name: Spandrel)
+    monkeypatch.setattr("vdequant.restorers.community.import_module", lambda name: Spandrel)
 
 
 def weights(path: Path, **values: int) -> Path:
@@ -139,6 +139,6 @@ def test_without_spandrel_its_extra_is_named(monkeypatch: pytest.MonkeyPatch, tm
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr("vdequant.evaluation.community.import_module", absent)
+    monkeypatch.setattr("vdequant.restorers.community.import_module", absent)
     with pytest.raises(ModelError, match=r"vdequant\[community\]"):
         CommunityNetwork(weights(tmp_path / "net.safetensors", scale=1))

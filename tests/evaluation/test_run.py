@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from make import clip
+from make import clip, enlarged_clip, grained
 from torch import Tensor
 
 from vdequant.errors import InputError, ModelError, UsageError, VdequantError
@@ -193,3 +193,20 @@ def test_a_restorers_key_follows_its_weights(engine: Engine, monkeypatch: pytest
     other.write_bytes(b"other weights")
     monkeypatch.setattr("vdequant.evaluation.methods.packaged", lambda name: other)
     assert Restoring("cellnet-s", engine).key("m=8") != before
+
+
+def test_a_lossy_clip_is_steadier_behind_a_smoother(tmp_path: Path, engine: Engine) -> None:
+    scene = np.repeat(grained(1, 64)[None], 12, 0)
+    for moment, picture in enumerate(scene):
+        picture[8:24, 4 * moment : 4 * moment + 12] = (240, 30, 20)  # its color bleeds into what stands still
+    enlarged_clip(tmp_path / "clip.mkv", list(scene), (1, 1), crf=0)
+    methods = [Restoring("identity", engine), Restoring("identity+flow", engine)]
+    found = run(find_items([tmp_path]), methods, engine, "flicker", losses=("x264:34",))
+    nothing, alone, smoothed = (found.row(name, "x264:34").mean("flicker") for name in found.methods)
+    assert nothing == pytest.approx(alone)
+    assert 0 < smoothed < 0.8 * alone
+
+
+def test_an_unknown_addition_to_a_restorer_is_refused(engine: Engine) -> None:
+    with pytest.raises(UsageError, match=r"\+tta, \+lock, \+flow"):
+        Restoring("identity+magic", engine)

@@ -29,7 +29,7 @@ from vdequant.media.video_source import VideoSource
 from vdequant.settings import Settings
 
 COUNT = 6
-SOURCES = ["mkv", "mp4", "avi", "nut", "gif", "apng", "folder", "image", "memory", "pipe"]
+SOURCES = ["mkv", "mp4", "avi", "nut", "gif", "apng", "webp", "folder", "list", "image", "memory", "pipe"]
 SINKS = ["o.mkv", "o.mp4", "o.webm", "o.mov", "o.nut", "o.apng", "o", "memory", "pipe"]
 
 
@@ -52,17 +52,20 @@ def _source(kind: str, folder: Path, stack: contextlib.ExitStack) -> Source:
     if kind == "image":
         make.picture(folder / "still.png", 16)
         return open_source(str(folder / "still.png"), Settings())
-    if kind == "folder":
+    if kind in ("folder", "list"):
         (folder / "frames").mkdir()
         for i in range(COUNT):
             make.picture(folder / "frames" / f"f{i + 7}.png")
+        if kind == "list":
+            lines = [f"file f{i + 7}.png\nduration 0.{i + 1}" for i in range(COUNT)]
+            (folder / "frames" / "input.txt").write_text("\n".join(lines))
         return open_source(str(folder / "frames"), Settings())
     if kind == "pipe":
         file = io.BytesIO()
         make.clip(file, count=COUNT, container="matroska", audio="flac")
         return VideoSource("-", Settings(), file=stack.enter_context(_piped(file.getvalue())))
     path = folder / f"in.{kind}"
-    if kind in ("gif", "apng"):
+    if kind in ("gif", "apng", "webp"):
         make.animation(path, [20, 40, 20, 60, 20, 100])
     elif kind == "mp4":
         make.clip(path, codec="libx264", pix_fmt="yuv420p", count=COUNT, audio="aac")

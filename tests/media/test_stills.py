@@ -14,7 +14,7 @@ from PIL import Image
 
 from vdequant.errors import InputError, OutputError
 from vdequant.frames import Frame, Layout
-from vdequant.media.folder import natural
+from vdequant.media.frame_list import natural
 from vdequant.media.image import ImageSource
 from vdequant.media.plan import plan_output
 from vdequant.media.sink import open_sink

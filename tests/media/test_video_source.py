@@ -308,7 +308,9 @@ REFUSED = [
     ("a.bk2", _text, "playback_movie -L ffv1"),
     ("a.fm2", _text, "fceux"),
     ("a.inp", _text, "-playback"),
-    ("a.webp", lambda path: make.animation(path, [20, 20]), "animated WebP"),
+    ("a.lmp", _text, r"a\.lmp -viddump"),
+    ("a.bsv", _text, r"-P .*a\.bsv --record"),
+    ("a.avi", lambda path: path.write_bytes(b"\x8aMNG\r\n\x1a\n" + bytes(60)), "of MNG only the first picture"),
     ("a.png", _text, "damaged or not a picture"),
     ("a", lambda path: path.mkdir(), "holds no pictures"),
 ]

@@ -10,6 +10,7 @@ import make
 import numpy as np
 import pytest
 
+from vdequant.cli.probe import native_values
 from vdequant.probing.report import Report, examine, report_lines, report_values
 from vdequant.settings import Settings
 
@@ -69,22 +70,33 @@ def test_a_lossy_clip_states_tolerance_matrix_and_what_was_snapped(tmp_path: Pat
     assert report.palettes.colors <= 60
 
 
-def test_borders_and_the_enlargement_within_them_are_reported(tmp_path: Path) -> None:
+def test_borders_and_the_enlargement_within_them_are_used_and_said(tmp_path: Path) -> None:
     pictures = []
     for moment in range(3):
         canvas = np.full((170, 200, 3), 7, np.uint8)
         canvas[11:139, 21:181] = rough(moment).repeat(2, 0).repeat(2, 1)
         pictures.append(canvas)
-    values = report_values(examine(folder(tmp_path / "in", pictures), CPU))
-    assert values["borders"] == {"left": 21, "top": 11, "right": 19, "bottom": 31}
-    assert values["inner_scale"] == [2, 2]
+    report = examine(folder(tmp_path / "in", pictures), CPU)
+    native = native_values(report.plan)
+    assert native["borders"] == {"left": 21, "top": 11, "right": 19, "bottom": 31}
+    assert (native["width"], native["height"], native["scale"]) == (80, 64, [2, 2])
+    words = "restored at its native 80x64 and enlarged again (2 columns a pixel, 2 rows a pixel) and put back into its"
+    assert any(words in line for line in report_lines(report))
 
 
-def test_a_picture_that_is_enlarged_by_a_fraction_says_so(tmp_path: Path) -> None:
+def test_a_picture_that_is_enlarged_by_a_fraction_is_folded_and_says_so(tmp_path: Path) -> None:
     native = rough()
     places = [np.arange(int(size * 2.5)) * 2 // 5 for size in native.shape[:2]]
-    values = report_values(examine(folder(tmp_path / "in", [native[places[0]][:, places[1]]]), CPU))
-    assert values["fractional_scale"] == [2.5, 2.5]
+    report = examine(folder(tmp_path / "in", [native[places[0]][:, places[1]]]), CPU)
+    assert native_values(report.plan)["scale"] == [2.5, 2.5]
+    assert any("2 and 3 columns a pixel, 2 and 3 rows a pixel" in line for line in report_lines(report))
+
+
+def test_flat_edges_that_are_no_bars_are_named_and_kept_in_the_picture(tmp_path: Path) -> None:
+    pictures = [np.concatenate([np.full((12, 80, 3), 120, np.uint8), rough(moment)]) for moment in range(2)]
+    report = examine(folder(tmp_path / "in", pictures), CPU)
+    assert report.plan.grid is None
+    assert any("flat edges of 0, 12, 0, 0 pixels" in line for line in report_lines(report))
 
 
 def test_a_jpeg_file_tells_its_quality(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import torch
 from vdequant.color import from_rgb
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid, rgb_to_codes
+from vdequant.quantizers.grid import Grid
 
 
 def yuv(height: int, width: int, bits: int = 8) -> Layout:
@@ -21,7 +22,9 @@ def enlarge(picture: torch.Tensor, scale: tuple[int, int]) -> torch.Tensor:
 def test_every_native_pixel_of_a_4_2_0_picture_gets_its_own_luma(scale: tuple[int, int], bits: int) -> None:
     native = torch.rand(3, 12, 16)
     layout = yuv(12 * scale[1], 16 * scale[0], bits)
-    codes = fold_codes(from_rgb(enlarge(native, scale), layout), layout, scale)
+    codes = fold_codes(
+        from_rgb(enlarge(native, scale), layout), layout, Grid.of_scale(scale, layout.width, layout.height)
+    )
     luma = rgb_to_codes(native.permute(1, 2, 0), layout)[..., 0]
     assert codes.shape == (3, 12, 16)
     assert (codes[0] - luma).abs().max() <= 0.51
@@ -35,7 +38,7 @@ def test_chroma_comes_from_a_sample_that_saw_no_neighbor(scale: int) -> None:
     full = rgb_to_codes(enlarge(native, (scale, scale)).permute(1, 2, 0), layout).permute(2, 0, 1)
     small = torch.nn.functional.avg_pool2d(full[1:, None], 2)[:, 0].round().to(torch.uint8)
     planes = (full[0].round().to(torch.uint8), small[0], small[1])
-    codes = fold_codes(planes, layout, (scale, scale))
+    codes = fold_codes(planes, layout, Grid.of_scale((scale, scale), 16 * scale, 12 * scale))
     truth = rgb_to_codes(native.permute(1, 2, 0), layout).permute(2, 0, 1)
     assert (codes - truth).abs().max() <= 0.51
 
@@ -43,7 +46,7 @@ def test_chroma_comes_from_a_sample_that_saw_no_neighbor(scale: int) -> None:
 def test_ringing_around_the_middle_of_a_native_pixel_is_removed() -> None:
     luma = torch.full((9, 9), 100, dtype=torch.uint8)
     luma[::3], luma[:, 2::3] = 120, 80
-    codes = fold_codes((luma,), Layout(9, 9, "gray"), (3, 3))
+    codes = fold_codes((luma,), Layout(9, 9, "gray"), Grid.of_scale((3, 3), 9, 9))
     assert torch.equal(codes, torch.full((3, 3, 3), 100.0))
 
 
@@ -59,6 +62,7 @@ def test_a_picture_off_the_grid_is_told_from_one_on_it() -> None:
     layout = Layout(48, 48, "gray")
     native = torch.randint(0, 255, (1, 16, 16)).float()
     big = (enlarge(native, (3, 3)) + 3 * torch.randn(1, 48, 48)).clamp(0, 255).round().to(torch.uint8)
-    assert lies_on_grid(big, fold_codes((big,), layout, (3, 3))[..., 0, :, :], layout, (3, 3))
+    grid = Grid.of_scale((3, 3), 48, 48)
+    assert lies_on_grid(big, fold_codes((big,), layout, grid)[..., 0, :, :], layout, grid)
     moved = big.roll(1, -1)
-    assert not lies_on_grid(moved, fold_codes((moved,), layout, (3, 3))[..., 0, :, :], layout, (3, 3))
+    assert not lies_on_grid(moved, fold_codes((moved,), layout, grid)[..., 0, :, :], layout, grid)

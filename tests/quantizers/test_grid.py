@@ -1,79 +1,81 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
 
-from vdequant.quantizers.grid import blurred_scale, fractional_scale, native_scale, steps, to_native
+from vdequant.quantizers.grid import Axis, Grid, even_axis, part
+
+GRIDS = {
+    "4x": Grid.of_scale((4, 4), 48, 40),
+    "4x2": Grid.of_scale((4, 2), 48, 20),
+    "4.5x": Grid(Axis(0, (4, 5) * 6), Axis(0, (5, 4) * 5)),
+    "bordered 2x1": Grid(Axis(3, (2,) * 12, 4), Axis(5, (1,) * 10, 2)),
+    "bordered 4.5x": Grid(Axis(8, (4, 5) * 6, 0), Axis(0, (5, 4) * 5, 6)),
+}
 
 
-def art(height: int = 32, width: int = 40, seed: int = 0) -> torch.Tensor:
-    return torch.randint(5, (3, height, width), generator=torch.Generator().manual_seed(seed)) / 5
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_fold_and_expand_are_inverse(grid: Grid) -> None:
+    native = torch.rand(2, 3, 10, 12)
+    border = torch.rand(2, 3, *grid.stored_size[::-1])
+    stored = grid.expand(native, border=partial(part, border))
+    assert stored.shape == border.shape
+    assert torch.equal(grid.fold(stored), native)
+    assert grid.size == (12, 10)
 
 
-@pytest.mark.parametrize("scale", [(1, 1), (2, 2), (4, 2), (2, 1), (1, 3), (5, 4)])
-def test_whole_enlargements_are_found_and_undone(scale: tuple[int, int]) -> None:
-    native = art()
-    picture = native.repeat_interleave(scale[1], -2).repeat_interleave(scale[0], -1)
-    assert native_scale([picture]) == scale
-    assert torch.equal(to_native(picture, scale), native)
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_borders_come_back_as_they_were_and_the_picture_stays_out_of_them(grid: Grid) -> None:
+    around = torch.full((1, *grid.stored_size[::-1]), 0.25)
+    stored = grid.expand(torch.ones(1, 10, 12), 2, border=partial(part, around))
+    assert stored.shape[-2:] == (2 * around.shape[-2], 2 * around.shape[-1])
+    left, top, right, bottom = (2 * side for side in grid.borders)
+    inner = stored[..., top : stored.shape[-2] - bottom, left : stored.shape[-1] - right]
+    assert (inner == 1).all()
+    assert int((stored == 0.25).sum()) == stored.numel() - inner.numel()
 
 
-def test_one_odd_column_in_one_picture_breaks_the_grid() -> None:
-    picture = art().repeat_interleave(2, -2).repeat_interleave(2, -1)
-    odd = picture.clone()
-    odd[0, 5, 7] = 0.123
-    assert native_scale([picture, odd]) == (1, 1)
+def test_a_grid_with_borders_asks_for_what_is_in_them() -> None:
+    with pytest.raises(ValueError, match="expected what is around"):
+        GRIDS["bordered 2x1"].expand(torch.zeros(3, 10, 12))
 
 
-def test_a_letter_boxed_flat_picture_does_not_look_enlarged() -> None:
-    picture = torch.zeros(3, 64, 64)
-    picture[:, 16:48] = 0.5
-    picture[:, 24:32, 32:40] = 1.0
-    assert native_scale([picture]) == (1, 1)
+def test_runs_keep_their_widths_when_everything_is_enlarged_further() -> None:
+    grid = GRIDS["4.5x"]
+    wide = grid.widen(torch.arange(12.0).expand(10, 12), 2)[0]
+    assert wide.unique_consecutive(return_counts=True)[1].tolist() == [8, 10] * 6
 
 
-def test_letter_boxed_art_is_still_found() -> None:
-    picture = torch.nn.functional.pad(art(24, 32).repeat_interleave(2, -2).repeat_interleave(2, -1), (8, 8, 8, 8))
-    assert native_scale([picture]) == (2, 2)
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_an_enlarged_native_picture_lands_where_its_native_pixels_do(factor: int) -> None:
+    grid = GRIDS["bordered 4.5x"]
+    native = torch.rand(1, 3, 10, 12)
+    enlarged = native.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
+    assert torch.equal(grid.widen(enlarged, 2, factor), grid.widen(native, 2))
 
 
-def test_non_integer_enlargement_is_left_alone() -> None:
-    places = torch.arange(72) * 10 // 18  # 1.8 times
-    assert native_scale([art()[..., places.clamp(max=39)]])[0] == 1
+def test_an_enlarged_native_picture_is_taken_as_it_is_where_the_runs_are_that_wide() -> None:
+    enlarged = torch.rand(1, 40, 48)
+    assert torch.equal(GRIDS["4x"].widen(enlarged, 1, 4), enlarged)
 
 
-def test_pictures_of_different_sizes_have_no_common_grid() -> None:
-    assert native_scale([art(), art(20, 20)]) == (1, 1)
+def test_scale_and_words_tell_how_much_a_capture_was_enlarged() -> None:
+    grid = GRIDS["bordered 4.5x"]
+    assert grid.scale == (Fraction(9, 2), Fraction(9, 2))
+    assert grid.describe() == "enlarged 4.5x4.5 in borders of 8, 0, 0, 6 pixels (left, top, right, bottom)"
 
 
-def noisy(luma: torch.Tensor, size: float = 4.0) -> torch.Tensor:
-    return (luma + size * torch.randn(luma.shape)).clamp(0, 255)
+def test_borders_of_whole_native_pixels_can_be_made_part_of_the_picture() -> None:
+    grid = Grid(Axis(8, (4,) * 10, 12), Axis(3, (4,) * 5, 0))
+    assert grid.filled() == Grid(even_axis(60, 4), grid.rows)
 
 
-@pytest.mark.parametrize("scale", [(1, 1), (2, 2), (4, 2), (3, 3), (1, 2)], ids=str)
-def test_whole_enlargements_are_found_behind_noise(scale: tuple[int, int]) -> None:
-    native = art()[0] * 255
-    big = native.repeat_interleave(scale[1], 0).repeat_interleave(scale[0], 1)
-    assert blurred_scale([noisy(big), noisy(big.flip(0))]) == scale
-
-
-def test_flat_pictures_and_noise_alone_are_not_enlarged() -> None:
-    assert blurred_scale([torch.full((48, 48), 90.0)]) == (1, 1)
-    assert blurred_scale([255 * torch.rand(48, 48)]) == (1, 1)
-
-
-@pytest.mark.parametrize("scale", [Fraction(9, 2), Fraction(5, 2), Fraction(7, 3)], ids=str)
-def test_an_enlargement_that_is_not_whole_is_reported_and_not_folded(scale: Fraction) -> None:
-    places = (torch.arange(int(40 * scale)) / float(scale)).floor().long()
-    big = (art(64, 40)[0] * 255)[:, places]
-    across, down = steps([noisy(big, 2.0)])
-    assert fractional_scale(across) == scale
-    assert fractional_scale(down) is None
-    assert blurred_scale([noisy(big, 2.0)]) == (1, 1)
-
-
-def test_a_whole_enlargement_is_no_fraction() -> None:
-    across, _ = steps([(art()[0] * 255).repeat_interleave(3, 1)])
-    assert fractional_scale(across) is None
+@pytest.mark.parametrize("wrong", [(-1, (2, 2)), (0, ()), (0, (2, 0))])
+def test_impossible_axes_are_refused(wrong: tuple[int, tuple[int, ...]]) -> None:
+    with pytest.raises(ValueError, match="expected borders"):
+        Axis(*wrong)
+    with pytest.raises(ValueError, match="expected a multiple"):
+        even_axis(7, 2)

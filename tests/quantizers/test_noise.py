@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.noise import LEAST, MOST, TYPICAL, flicker, ringing
 
 
@@ -19,6 +20,6 @@ def test_more_flicker_gives_a_larger_tolerance_within_bounds() -> None:
 
 def test_more_ringing_inside_native_pixels_gives_a_larger_tolerance() -> None:
     native = torch.randint(0, 255, (16, 16)).float().repeat_interleave(3, 0).repeat_interleave(3, 1)
-    radii = [ringing([native + size * torch.randn(48, 48)], (3, 3)) for size in (0.1, 2.0, 50.0)]
+    radii = [ringing([native + size * torch.randn(48, 48)], Grid.of_scale((3, 3), 48, 48)) for size in (0.1, 2.0, 50.0)]
     assert radii[0] == LEAST
     assert radii[0] < radii[1] < radii[2] == MOST

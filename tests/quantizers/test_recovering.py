@@ -40,7 +40,7 @@ def exact_share(finding: Finding, frames: list[Frame], pictures: list[np.ndarray
     assert finding.recovery is not None
     shares = []
     for frame, picture in zip(frames, pictures, strict=True):
-        snapped, _ = finding.recovery.snap(fold_codes(frame.planes, frame.layout, finding.native_scale)[None])
+        snapped, _ = finding.recovery.snap(fold_codes(frame.planes, frame.layout, finding.grid)[None])
         codes = (snapped[0] * 255).round().byte().permute(1, 2, 0).numpy()
         shares.append(float((codes == picture).all(-1).mean()))
     return float(np.mean(shares))
@@ -112,3 +112,33 @@ def test_what_is_not_sure_keeps_its_decoded_value(tmp_path: Path) -> None:
     assert not sure.any()
     assert rgb.min() >= 0
     assert rgb.max() <= 1
+
+
+def test_a_rare_color_of_a_machine_with_a_known_palette_is_found_beside_a_near_one(tmp_path: Path) -> None:
+    colors = [(66, 64, 255), (255, 255, 255), (247, 216, 165), (13, 147, 0), (153, 78, 0), (79, 79, 79)]
+    rare = (255, 204, 197)
+    pictures = [make.tile_scene(colors, moment // 3, (96, 128)) for moment in range(9)]
+    for picture in pictures:
+        picture[40:42, 30:36] = rare
+    make.enlarged_clip(tmp_path / "in.mp4", pictures, (4, 4))
+    frames = read(tmp_path / "in.mp4")
+    finding = study(frames, lossy_codec=True, assumed_matrix=True)
+    assert finding.recovery is not None
+    assert rare in [tuple(color) for color in finding.recovery.colors.tolist()]
+    assert exact_share(finding, frames, pictures) > 0.99
+
+
+def test_the_grid_of_a_boxed_clip_and_of_one_that_is_not_wholly_enlarged_gives_the_drawn_picture_back(
+    tmp_path: Path,
+) -> None:
+    pictures = [make.tile_scene(LATTICE, moment // 3, (96, 128)) for moment in range(9)]
+    rows, columns = (np.arange(432) * 2 // 9, np.arange(576) * 2 // 9)
+    boxed = [np.pad(picture[rows][:, columns], ((0, 0), (48, 48), (0, 0))) for picture in pictures]
+    make.enlarged_clip(tmp_path / "in.mp4", boxed, (1, 1), crf=16)
+    frames = read(tmp_path / "in.mp4")
+    finding = study(frames, lossy_codec=True, assumed_matrix=True)
+    assert finding.grid is not None
+    assert (finding.grid.borders, finding.native_scale) == ((48, 0, 48, 0), (4.5, 4.5))
+    assert exact_share(finding, frames, pictures) > 0.98
+    unfolded = study(frames, lossy_codec=True, assumed_matrix=True, fold=False)
+    assert unfolded.grid is None

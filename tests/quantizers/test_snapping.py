@@ -71,3 +71,12 @@ def test_it_speaks_of_both_the_lattice_and_the_codec() -> None:
     assert "±3.0/255" in words
     assert torch.equal(SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 0.01).quantize(torch.zeros(1, 3, 2, 2)),
                        torch.zeros(1, 3, 2, 2))  # fmt: skip
+
+
+def test_cells_of_a_clip_that_is_clean_nearly_everywhere_are_those_of_exact_pictures() -> None:
+    palette = PaletteQuantizer(COLORS)
+    y = COLORS[torch.randint(3, (16,))].T.reshape(1, 3, 4, 4).contiguous()
+    clean, doubtful = (SnappedQuantizer(COLORS, palette, 4 / 255, sure).cells(y) for sure in (0.99, 0.7))
+    assert (clean.lossy, doubtful.lossy) == (False, True)
+    for name in ("low", "high", "room"):
+        assert torch.equal(getattr(clean, name), getattr(palette.cells(y), name))

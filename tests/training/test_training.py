@@ -22,7 +22,7 @@ from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
 from vdequant.training.log import TrainLog
 from vdequant.training.loop import Trainer, TrainSettings, cell_loss
 from vdequant.training.optimizing import MuonAdamW
-from vdequant.training.prefetch import ahead
+from vdequant.training.prefetch import ahead, numbered
 from vdequant.training.recipe_cellnet import Order, train
 from vdequant.training.validation import Validation
 
@@ -178,7 +178,7 @@ def test_a_run_can_start_from_weights_with_fewer_blocks_and_is_as_good(bank: Ban
     deeper = Trainer(CellnetSpec(4, (1, 1)), tiny_settings(20), tmp_path / "b", torch.device("cpu"))
     deeper.start_from(first.net)
     batch = Sampler(bank, 2, 16).batch(2, 0)
-    given = batch.stored, batch.low, batch.high, batch.spread, batch.facts
+    given = batch.stored, batch.low, batch.high, batch.room, batch.spread, batch.facts
     torch.testing.assert_close(deeper.average(*given), first.net(*given))
 
 
@@ -216,6 +216,13 @@ def test_prefetching_keeps_the_order_and_hands_errors_over() -> None:
 
     with pytest.raises(RuntimeError, match="no more"):
         next(ahead(broken))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("processes", [0, 1])
+def test_batches_come_by_number_whoever_makes_them(processes: int) -> None:
+    batches = numbered(lambda number: torch.tensor([number, number**2]), 3, 2, processes=processes)
+    assert [batch.tolist() for batch in itertools.islice(batches, 4)] == [[3, 9], [5, 25], [7, 49], [9, 81]]
 
 
 def test_the_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 # name -> "module:function", imported on use; the first one is meant when no command is named
 COMMANDS: dict[str, str] = {
     "restore": "vdequant.cli.restore:parser",
+    "watch": "vdequant.cli.watch:parser",
     "probe": "vdequant.cli.probe:parser",
     "quantize": "vdequant.cli.quantize:parser",
     "train": "vdequant.cli.train:parser",

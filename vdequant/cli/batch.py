@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import vdequant
 from vdequant.cli.console import STOPPED, Console, cause
-from vdequant.cli.naming import batch_outputs
+from vdequant.cli.naming import batch_outputs, video_ending
 from vdequant.cli.progress import Progress, table_lines
 from vdequant.errors import OutputError, UsageError
 from vdequant.settings import Settings
@@ -21,7 +21,8 @@ def restore_all(inputs: list[str], folder: str, settings: Settings, console: Con
     def one(source: str, target: str, progress: Progress) -> Mapping[str, object]:
         return vdequant.restore(source, target, settings, observer=progress).as_dict()
 
-    return run_all(inputs, folder, batch_outputs(inputs, folder), one, console, "restored")
+    outputs = batch_outputs(inputs, folder, video_ending(settings.codec, lossless=settings.lossless))
+    return run_all(inputs, folder, outputs, one, console, "restored")
 
 
 def run_all(inputs: Sequence[str], folder: str, outputs: Sequence[str], one: One, console: Console, verb: str) -> int:

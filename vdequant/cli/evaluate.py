@@ -37,11 +37,17 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=["m=16", "palette:16"],
         metavar="TEXT",
-        help="losses: m=16, 5-5-5, palette:16 (median cut), palette:16+fs (Floyd-Steinberg), jpeg:10; "
+        help="losses: m=16, 5-5-5, palette:16 (median cut), palette:16+fs (Floyd-Steinberg), jpeg:10, x264:23 (crf); "
         "default m=16 palette:16",
     )
     who = result.add_argument_group("what to compare")
-    who.add_argument("--restorer", nargs="*", default=["cellnet-s", "cellnet-m"], metavar="NAME", help="restorers")
+    who.add_argument(
+        "--restorer",
+        nargs="*",
+        default=["cellnet-s", "cellnet-m"],
+        metavar="NAME",
+        help="restorers; behind a name +tta for eight answers, +lock or +flow for smoothing over the time of a clip",
+    )
     who.add_argument(
         "--peers",
         nargs="*",

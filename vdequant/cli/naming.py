@@ -32,6 +32,11 @@ def suggested_output(source: str, done: str = "restored", video: str = ".mp4") -
     return str(path.with_name(f"{name or 'frames'}_{done}{default_suffix(source, video)}"))
 
 
+def video_ending(codec: str, *, lossless: bool) -> str:
+    """What a restored video is called by default: ``.mp4``, unless its codec needs another container."""
+    return ".mkv" if lossless or codec == "ffv1" else ".mov" if codec == "prores" else ".mp4"
+
+
 def batch_outputs(sources: Sequence[str], folder: str, video: str = ".mp4") -> list[str]:
     """One output in ``folder`` for each of several inputs, under the input's name.
 

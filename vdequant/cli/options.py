@@ -8,8 +8,8 @@ import re
 from typing import NoReturn
 
 from vdequant.errors import UsageError
-from vdequant.restorers import RESTORERS
-from vdequant.settings import DITHERS, MATRICES, RANGES
+from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
+from vdequant.settings import DITHERS, FLICKERS, MATRICES, NATIVE_GRIDS, RANGES, SCALERS, TEMPORALS
 
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
 
@@ -50,11 +50,29 @@ def scale(text: str) -> int:
     return value
 
 
+def restorer(text: str) -> str:
+    """A restorer's name, ``auto``, or a file of weights."""
+    check_restorer(text, "auto")
+    return text
+
+
+def scaler(text: str) -> str:
+    """A name of SCALERS, or a file of weights."""
+    if text not in SCALERS and not is_weights_file(text):
+        raise argparse.ArgumentTypeError(f"expected {', '.join(SCALERS)} or a .pth or .safetensors file, got {text!r}")
+    return text
+
+
 def add_picture_options(parser: argparse.ArgumentParser) -> None:
     """What was lost and how to restore it. Options left out keep the defaults of Settings, stated only there."""
     group = parser.add_argument_group("what to do")
-    choices = ("auto", *RESTORERS)
-    group.add_argument("--restorer", choices=choices, help=f"{', '.join(choices)}; auto suits the device")
+    group.add_argument(
+        "--restorer",
+        type=restorer,
+        metavar="NAME",
+        help=f"{', '.join(('auto', *RESTORERS))}; auto suits the device; or a network file (.pth, .safetensors) that "
+        "keeps the size, which needs the community extra",
+    )
     group.add_argument(
         "--quantizer",
         metavar="TEXT",
@@ -68,6 +86,32 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         help="1 (default): quantizing the result gives back the input, exactly; 0: trust the restorer alone",
     )
     group.add_argument("--dither", choices=DITHERS, help="keep dither as texture, or remove it as shade")
+    group.add_argument(
+        "--native-grid",
+        choices=NATIVE_GRIDS,
+        help="auto: enlarged pictures are restored at their native size, black bars are left alone; off: as stored",
+    )
+    group.add_argument("--mask", metavar="FILE", help="picture of the input's size; what is white in it stays as it is")
+    group.add_argument(
+        "--tta",
+        action="store_true",
+        help="mean of eight answers, turned and mirrored: 8 times the work, a little better",
+    )
+    group.add_argument(
+        "--temporal",
+        choices=TEMPORALS,
+        help="steady over time: lock (an equal color in its place restores to an equal value), flow (mean along the "
+        "motion, for lossy and filmed input), off; auto suits the input",
+    )
+    group.add_argument(
+        "--flicker", choices=FLICKERS, help="what is shown every other frame: keep it, or blend both phases into one"
+    )
+    group.add_argument(
+        "--no-reuse",
+        action="store_false",
+        dest="reuse",
+        help="restore every frame whole, even what is known from frames before: slower, and the same pictures",
+    )
     group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
     group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
     group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")

@@ -54,11 +54,25 @@ def plan_values(plan: Plan) -> dict[str, object]:
         "found": plan.finding.kind,
         "description": plan.finding.description,
         "dithered": plan.dithered,
-        "native": list(plan.native),
+        "native": native_values(plan),
         "quantizer": plan.quantizer.describe(),
         "restorer": plan.restorer,
         "device": plan.device,
         "lines": plan.lines(),
+    }
+
+
+def native_values(plan: Plan) -> dict[str, object]:
+    """The picture that is restored: its size, how much the input enlarges it, and the borders that are left alone."""
+    layout, grid = plan.source.layout, plan.grid
+    width, height = (layout.width, layout.height) if grid is None else grid.size
+    left, top, right, bottom = (0, 0, 0, 0) if grid is None else grid.borders
+    across, down = (1, 1) if grid is None else grid.scale
+    return {
+        "width": width,
+        "height": height,
+        "scale": [round(float(across), 6), round(float(down), 6)],
+        "borders": {"left": left, "top": top, "right": right, "bottom": bottom},
     }
 
 

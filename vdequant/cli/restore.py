@@ -12,7 +12,7 @@ from vdequant.cli import COMMANDS
 from vdequant.cli.batch import restore_all
 from vdequant.cli.console import STOPPED, Console
 from vdequant.cli.naming import is_folder_name, suggested_output
-from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale
+from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale, scaler
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.errors import UsageError
 from vdequant.settings import CHROMAS, Settings
@@ -44,14 +44,15 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"vdequant {vdequant.__version__}", help="show the version"
     )
     add_picture_options(result)
-    _add_output_options(result)
+    add_output_options(result)
     add_input_options(result)
     add_reporting_options(result)
     result.set_defaults(run=run, input=[], output="", json=False, verbose=False, quiet=False)
     return result
 
 
-def _add_output_options(result: argparse.ArgumentParser) -> None:
+def add_output_options(result: argparse.ArgumentParser) -> None:
+    """What the output shall be like."""
     group = result.add_argument_group("writing")
     group.add_argument(
         "-c",
@@ -67,7 +68,19 @@ def _add_output_options(result: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--chroma", choices=CHROMAS, help="chroma resolution; default what the codec is made for")
     group.add_argument(
-        "--scale", type=scale, metavar="N", help="enlarge after restoring, nearest neighbor; default auto"
+        "--scale", "--upscale", type=scale, metavar="N", help="enlarge N times, after restoring; default auto"
+    )
+    group.add_argument(
+        "--scaler",
+        type=scaler,
+        metavar="NAME",
+        help="what enlarges, and makes the input's own enlargement again: nearest (default); xbr, which follows edges; "
+        "or a network file (.pth, .safetensors)",
+    )
+    group.add_argument(
+        "--vfr",
+        action="store_true",
+        help="write equal pictures in a row once, with the time of them all (not for .nut)",
     )
     group.add_argument("--compare", action="store_true", help="left half the input, right half the result")
 
@@ -76,11 +89,34 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Restore every input and return the exit code."""
     inputs = [*args.inputs, *args.input]
     _check(inputs, args.output, as_json=args.json)
-    given = vars(args)
-    settings = Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
+    settings = settings_of(args)
+    if len(inputs) == 1:
+        inputs = _apart(inputs[0], args.output, console)
     if len(inputs) > 1:
         return restore_all(inputs, args.output, settings, console)
     return _restore_one(inputs[0], args.output, settings, console)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings that the command line gives; the rest keeps its defaults."""
+    given = vars(args)
+    return Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
+
+
+def _apart(source: str, target: str, console: Console) -> list[str]:
+    """The pictures of a folder of screenshots, which are no video, when a folder is to be written; else the input."""
+    if not os.path.isdir(source):
+        return [source]
+    from vdequant.media.frame_list import stills_in
+    from vdequant.media.plan import output_kind
+
+    if output_kind(target) != "folder":
+        return [source]
+    files, why = stills_in(source)
+    if not files:
+        return [source]
+    console.note(f"{source} holds {len(files)} pictures {why}: each is restored for itself")
+    return [str(file) for file in files]
 
 
 def _check(inputs: list[str], output: str, *, as_json: bool) -> None:

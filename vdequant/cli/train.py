@@ -33,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="safetensors file; a model card goes beside it"
     )
-    result.add_argument("--size", choices=("s", "m"), default="s", help="of cellnet: s (default) or m")
+    result.add_argument(
+        "--size", choices=("s", "m", "l"), default="s", help="of cellnet: s (default), m, or l (for a GPU)"
+    )
     result.add_argument("--init", type=Path, default=None, metavar="FILE", help="weights to start from")
     result.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (runs/)")
     result.add_argument(
@@ -59,6 +61,7 @@ def _add_schedule(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of weights and batches (1)")
     group.add_argument("--save-every", type=float, metavar="SECONDS", help="between checkpoints (120)")
     group.add_argument("--device", metavar="NAME", help="cpu (default), cuda, cuda:1")
+    group.add_argument("--loaders", type=int, metavar="N", help="processes that make batches, for a GPU (0: a thread)")
     group.add_argument("--threads", type=int, metavar="N", help="threads on a CPU (1)")
 
 
@@ -95,7 +98,7 @@ def _settings(args: argparse.Namespace) -> TrainSettings:
     if args.output.suffix != ".safetensors":
         raise UsageError(f"expected -o with the suffix .safetensors, got {args.output}")
     given = {name: value for name, value in vars(args).items() if name in {f.name for f in fields(TrainSettings)}}
-    wrong = [name for name, value in given.items() if name != "seed" and value <= 0]
+    wrong = [name for name, value in given.items() if value < 0 or (value == 0 and name not in ("seed", "loaders"))]
     if wrong:
         raise UsageError(f"expected {wrong[0]} above 0, got {given[wrong[0]]}")
     if not given.get("steps") and not given.get("minutes"):

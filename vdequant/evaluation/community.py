@@ -1,54 +1,23 @@
-"""Networks that others trained, loaded by spandrel from a file of weights; the only place that imports it."""
+"""Networks that others trained as peers; what loads them is shared with ``--restorer FILE``."""
 
 from __future__ import annotations
 
 import hashlib
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from vdequant.errors import ModelError
 from vdequant.evaluation.degradations import Stored
 from vdequant.evaluation.methods import Work
-
-
-def _weights(path: Path) -> dict[str, Any]:
-    """The tensors of a file. Pickles are read with ``weights_only``: nothing in them is executed."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        read: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return read
-    except FileNotFoundError as error:
-        raise ModelError(f"expected a network in {path}, which does not exist; check the name") from error
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, ImportError) as error:
-        raise ModelError(f"expected weights in {path}, cannot read them ({type(error).__name__})") from error
-    except Exception as error:  # pickle.UnpicklingError and what damaged pickles raise besides
-        raise ModelError(f"expected nothing but tensors in {path}, got other objects; convert it first") from error
-
-
-def _spandrel(path: Path) -> Any:
-    """The package, which brings torchvision with it; that fails in its own way when it was built for another torch."""
-    try:
-        return import_module("spandrel")
-    except ImportError as error:
-        raise ModelError(
-            f"expected spandrel to run {path.name}, found none: pip install 'vdequant[community]'"
-        ) from error
-    except RuntimeError as error:
-        raise ModelError(f"expected torchvision to fit torch {torch.__version__}, it says: {error}") from error
+from vdequant.restorers.community import load_network
 
 
 class CommunityNetwork:
     """A network file as a peer; see :class:`~vdequant.evaluation.methods.Method`.
 
     Args:
-        path: .pth or .safetensors with the weights of an architecture that spandrel knows.
+        path: see :func:`~vdequant.restorers.community.load_network`; it has to keep the size of its pictures.
         device: where it runs, float32.
 
     Raises:
@@ -56,19 +25,9 @@ class CommunityNetwork:
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
-        spandrel = _spandrel(path)
-        weights = _weights(path)
-        try:
-            described = spandrel.ModelLoader().load_from_state_dict(weights)
-        except Exception as error:
-            why = type(error).__name__
-            raise ModelError(f"expected a network that spandrel knows in {path}, got none ({why})") from error
-        if (described.scale, described.input_channels, described.output_channels) != (1, 3, 3):
-            shape = f"{described.input_channels} to {described.output_channels} channels, scale {described.scale}"
-            raise ModelError(f"expected a network of 3 channels that keeps the size in {path}, got {shape}")
         self.name = path.stem
         self.device = torch.device(device)
-        self.model = described.to(self.device).eval()
+        self.model = load_network(path).to(self.device)
         self._checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
     def key(self, degradation: str) -> str:

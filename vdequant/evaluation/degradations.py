@@ -10,6 +10,8 @@ with Pillow's Floyd-Steinberg. On Kodak-24 27.184 dB and .8760, and 24.978 dB an
 
 ``jpeg:10``: OpenCV's encoder with its default 4:2:0 chroma, decoded again.
 
+``x264:23``: the clip through x264 in 4:2:0 at that crf; restorers are told the tolerance that the probe would find.
+
 Everything else is a word of ``vdequant quantize --to``, such as ``5-5-5``, ``palette:game.gpl`` or ``m=4+bayer4``, by
 our own quantizers, rounded to codes.
 """
@@ -28,14 +30,19 @@ from PIL import Image
 from torch import Tensor
 
 from vdequant.errors import UsageError
+from vdequant.media.ffmpeg_cli import compress_pictures
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.jpeg import JpegQuantizer
+from vdequant.quantizers.noise import flicker
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
+from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 
 Pictures = NDArray[np.uint8]  # (T, H, W, 3) RGB
 
+WORST_CRF = 51
+LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 MOST_COLORS = 256  # of Pillow's median cut
 
 
@@ -131,6 +138,15 @@ def _jpeg(quality: int) -> Callable[[Pictures], Stored]:
     return apply
 
 
+def _x264(crf: int) -> Callable[[Pictures], Stored]:
+    def apply(pictures: Pictures) -> Stored:
+        stored = compress_pictures(pictures, crf)
+        lumas = list(to_tensor(stored).mul_(255).mul(LUMA).sum(1))
+        return Stored(stored, ToleranceQuantizer(flicker(lumas) / 255))
+
+    return apply
+
+
 def _other(text: str) -> Callable[[Pictures], Stored]:
     try:
         request = parse_target(text)
@@ -162,4 +178,8 @@ def parse_degradation(text: str) -> Degradation:
         return Degradation(text, _levels(int(match[1])))
     if match := re.fullmatch(r"jpeg:(\d+)", text, re.ASCII):
         return Degradation(text, _jpeg(int(match[1])))
+    if match := re.fullmatch(r"x264:(\d+)", text, re.ASCII):
+        if int(match[1]) > WORST_CRF:
+            raise UsageError(f"expected x264:CRF with 0 to {WORST_CRF}, got {text!r}")
+        return Degradation(text, _x264(int(match[1])))
     return Degradation(text, _other(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from vdequant import temporal
 from vdequant.errors import ModelError, UsageError
 from vdequant.evaluation.degradations import Stored
 from vdequant.frame_work import Recipe, restore_native
@@ -19,9 +20,15 @@ from vdequant.frames import Layout
 from vdequant.models.weights import packaged
 from vdequant.pipeline import load_restorer
 from vdequant.restorers import RESTORERS
+from vdequant.restorers.ensemble import SelfEnsemble
 from vdequant.schedule.device import Engine
 from vdequant.schedule.tiles import automatic_side
+from vdequant.smoothing import as_frame
+from vdequant.temporal.chain import make_smoother
 
+ENSEMBLE = "tta"
+SMOOTHED = ("lock", "flow")
+ADDITIONS = (ENSEMBLE, *SMOOTHED)
 WHOLE = 1 << 30  # side of a tile that no picture fills
 
 Work = Callable[[Stored], Tensor]  # the stored pictures -> (T, 3, H, W) float32 in [0, 1]
@@ -70,11 +77,19 @@ def _weights_of(name: str) -> str:
         return ""
 
 
+def _sources_of(smoothers: Sequence[str]) -> list[Path]:
+    """The files in which smoothing over time is described."""
+    folder = Path(temporal.__file__).parent
+    used = ["base", "cuts", "motion", "flicker", *smoothers] if set(smoothers) & set(SMOOTHED) else []
+    return [folder / f"{name}.py" for name in used if name != ENSEMBLE]
+
+
 class Restoring:
     """One of our restorers, told the true quantizer's cells, on whole pictures with its own tiling.
 
     Args:
-        name: of RESTORERS.
+        name: of RESTORERS; behind it "+tta" for the mean of eight answers, turned and mirrored, and "+lock" or "+flow"
+            for smoothing over the time of a clip.
         engine: where it runs.
         fidelity: share of the way that its result is moved into the cells.
 
@@ -83,22 +98,28 @@ class Restoring:
     """
 
     def __init__(self, name: str, engine: Engine, fidelity: float = 1.0) -> None:
-        if name not in RESTORERS:
-            raise UsageError(f"expected --restorer as one of {', '.join(RESTORERS)}, got {name!r}")
+        self.base, *self.additions = name.split("+")
+        if self.base not in RESTORERS or not set(self.additions) <= set(ADDITIONS):
+            words = ", ".join(RESTORERS)
+            raise UsageError(
+                f"expected --restorer as one of {words}, and +{', +'.join(ADDITIONS)} behind it; got {name!r}"
+            )
         self.name = name
         self.engine = engine
         self.fidelity = fidelity
 
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
-        source = inspect.getsourcefile(import_module(RESTORERS[self.name].partition(":")[0])) or ""
-        code = _checksum(Path(source))
+        source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
+        code = " ".join(_checksum(path) for path in (Path(source), *_sources_of(self.additions)))
         number = str(self.engine.dtype).removeprefix("torch.")
-        return f"{self.name} {code} {_weights_of(self.name)} {number} {self.fidelity:g}"
+        return f"{self.name} {code} {_weights_of(self.base)} {number} {self.fidelity:g}"
 
     def prepare(self, degradation: str) -> Work:
         """See :class:`Method`."""
-        restorer = load_restorer(self.name).to(self.engine.device, self.engine.dtype)
+        restorer = load_restorer(self.base).to(self.engine.device, self.engine.dtype)
+        if ENSEMBLE in self.additions:
+            restorer = SelfEnsemble(restorer)
 
         def work(stored: Stored) -> Tensor:
             height, width = stored.pictures.shape[1:3]
@@ -113,6 +134,16 @@ class Restoring:
                 tile=side,
             )
             pictures = stored.tensor().to(self.engine.device)
-            return torch.cat([restore_native(recipe, y[None]).cpu() for y in pictures])
+            return self._steady(recipe, pictures, [restore_native(recipe, y[None]) for y in pictures])
 
         return work
+
+    def _steady(self, recipe: Recipe, pictures: Tensor, restored: list[Tensor]) -> Tensor:
+        """The restored pictures, smoothed over time if that is asked for, as one tensor in host memory."""
+        for name in SMOOTHED:
+            smoother = make_smoother(name, "keep") if name in self.additions else None
+            if smoother is not None:
+                frames = [as_frame(recipe, y[None], x) for y, x in zip(pictures, restored, strict=True)]
+                ready = [done for frame in frames for done in smoother.push(frame)] + smoother.flush()
+                restored = [frame.restored for frame in ready]
+        return torch.cat([x.cpu() for x in restored])

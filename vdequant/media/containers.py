@@ -37,6 +37,10 @@ CONTAINERS: dict[str, Container] = {
     ".apng": Container("apng", ("apng",), {"plays": "0"}),
 }
 PIPE = CONTAINERS[".nut"]
+# Muxers that keep how long each picture is shown, the last one too (measured; NUT and APNG do not).
+VARIABLE_RATE = ("mp4", "matroska", "webm", "mov")
+LISTED = "ffconcat"  # a folder of pictures with a list of their times, seen as a container
+VARIABLE_INPUTS = (LISTED, "gif", "apng")  # whose pictures are often shown for very different times
 
 # Depths a still can be stored in; the first is the default.
 PICTURE_BITS: dict[str, tuple[int, ...]] = {
@@ -52,14 +56,19 @@ PICTURES_WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
 
 # Stills that can be read; more than can be written.
 READABLE_PICTURES = (*PICTURE_BITS, ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm")
+# Endings of recordings, by which a folder that fills is searched; a single input is judged by its content.
+READABLE_VIDEOS = (*CONTAINERS, ".avi", ".gif", ".flv", ".ts", ".m2ts", ".mpg", ".mpeg", ".ogv", ".wmv", ".y4m", ".fli")
 
-_REPLAY = "it holds key presses, not pictures; record it first with"
+_REPLAY = "it holds key presses, not pictures; play it into a video first:"
+# {} becomes the file's path.
 REFUSED_INPUTS: dict[str, str] = {
     ".mng": "of MNG only the first picture can be read; record AVI instead: mame GAME -aviwrite FILE.avi",
-    ".bk2": f"{_REPLAY}: python -m stable_retro.scripts.playback_movie -L ffv1 FILE.bk2 (or BizHawk --dump-type)",
-    ".fm2": f"{_REPLAY}: fceux --playmov FILE.fm2 and Movie > Record AVI",
-    ".inp": f"{_REPLAY}: mame GAME -playback FILE.inp -aviwrite FILE.avi",
-    ".lmp": f"{_REPLAY}: dsda-doom -timedemo FILE.lmp -viddump FILE.mkv",
+    ".bk2": f"{_REPLAY} python -m stable_retro.scripts.playback_movie -L ffv1 {{}} (BizHawk: File > AVI/WAV > Record)",
+    ".bsv": f"{_REPLAY} retroarch -L CORE GAME -P {{}} --record FILE.mkv --recordconfig lossless.cfg",
+    ".fm2": f"{_REPLAY} fceux --playmov {{}} GAME, then Movie > Record AVI",
+    ".inp": f"{_REPLAY} mame GAME -playback {{}} -aviwrite FILE.avi",
+    ".lmp": f"{_REPLAY} dsda-doom -iwad GAME.wad -timedemo {{}} -viddump FILE.mkv",
+    ".replay": f"{_REPLAY} retroarch -L CORE GAME -P {{}} --record FILE.mkv --recordconfig lossless.cfg",
 }
 REFUSED_OUTPUTS: dict[str, str] = {
     ".gif": "GIF stores 256 colors, which would undo the restoration; use .apng, .mp4 or .webm",

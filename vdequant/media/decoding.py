@@ -21,9 +21,13 @@ MAX_DAMAGED_RUN = 100
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A picture that could not be decoded; its place in time is known."""
+    """A picture that could not be decoded, or that the file says is the one before again; its time is known.
+
+    ``damaged``: the first may be true.
+    """
 
     pts: int
+    damaged: bool
 
 
 class Decoder:
@@ -65,7 +69,7 @@ class Decoder:
             self._missing = len(self._sent)
         while self._missing and self._sent:
             self._missing -= 1
-            yield Lost(heapq.heappop(self._sent))
+            yield Lost(heapq.heappop(self._sent), self.damaged > 0)
 
     def _packets(self) -> Iterator[Packet[Stream]]:
         """Packets with content or time; PyAV's empty flush packets are left out."""
@@ -89,7 +93,7 @@ class Decoder:
             yield from self._decode(packet)
         else:
             self._missing += (
-                1  # AVI writes empty packets for "same picture again"; to a decoder they would mean the end
+                1  # AVI and Ogg write empty packets for "same picture again"; to a decoder they would mean the end
             )
 
     def _decode(self, packet: Packet[Stream] | None) -> Iterator[VideoFrame | Lost]:
@@ -124,4 +128,4 @@ class Decoder:
             stamp = heapq.heappop(self._sent)
             if stamp < pts and self._missing:
                 self._missing -= 1
-                yield Lost(stamp)
+                yield Lost(stamp, self.damaged > 0)

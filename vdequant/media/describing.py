@@ -85,6 +85,8 @@ def shortfall(container: InputContainer, stream: VideoStream, packets: int, end:
         packets: video packets found.
         end: latest instant found in any stream, seconds.
     """
+    if container.format.name == "avi" and stream.frames and end * rate_of(stream) > stream.frames - 0.5:
+        return ""  # recorders leave out pictures that equal the one before; their places are counted
     if stream.frames and packets < stream.frames:
         return f"the file is cut off: it promises {stream.frames} pictures and holds {packets}; restored what is there"
     if stream.frames or not container.duration:

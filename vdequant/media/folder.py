@@ -1,9 +1,9 @@
-"""A folder of numbered pictures as a video, and a video as a folder of pictures."""
+"""A folder of pictures as a video, and a video as a folder of pictures."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,82 +13,81 @@ from torch import Tensor
 
 from vdequant.errors import InputError
 from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
-from vdequant.media.containers import READABLE_PICTURES
+from vdequant.media.containers import LISTED
 from vdequant.media.contracts import Finished
+from vdequant.media.ffconcat import LIST_NAME, format_list
+from vdequant.media.folder_sound import FolderSound, find_sound
+from vdequant.media.frame_list import frames_in
 from vdequant.media.image import picture_bytes
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
+from vdequant.media.passengers import Passengers
 from vdequant.media.plan import OutputPlan
 from vdequant.media.stills import decode
 from vdequant.media.targets import explain
 from vdequant.media.timing import Span
 from vdequant.settings import Settings
 
-FOLDER_RATE = Fraction(60)  # a folder has no time of its own; emulators dump one picture a refresh
 SUFFIX = ".png"
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key by which frame2 comes before frame10: numbers by value, text as text."""
-    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name)]
-
-
-def _list_pictures(path: str) -> list[Path]:
-    files = [f for f in Path(path).iterdir() if f.suffix.lower() in READABLE_PICTURES and not f.name.startswith(".")]
-    if not files:
-        raise InputError(f"folder {path} holds no pictures; expected {' '.join(READABLE_PICTURES)}")
-    files.sort(key=lambda f: natural(f.name))
-    stems: dict[str, str] = {}
-    for file in files:
-        other = stems.setdefault(file.stem, file.name)
-        if other != file.name:
-            raise InputError(f"{path} holds both {other} and {file.name}, which would become one; move one away")
-    return files
-
-
 class FolderSource(ClosesAtExit):
-    """Pictures of a folder in natural order; ``pts`` counts them at :data:`FOLDER_RATE`."""
+    """Pictures of a folder in the order and with the times of :func:`frames_in`, and the sound beside a list."""
 
     def __init__(self, path: str, settings: Settings) -> None:
+        """``path``: the folder, or a list of pictures."""
         self.warnings: list[str] = []
-        files = _list_pictures(path)
         span = Span.of(settings)
-        chosen = files if span.whole else [files[i] for i in span.indexes(len(files), FOLDER_RATE)]
-        self._files = chosen
-        _, _, self._layout = decode(chosen[0].read_bytes(), str(chosen[0]))
-        suffix = chosen[0].suffix.lower().lstrip(".")
+        listing = frames_in(path, span)
+        self._frames, self._time_base = listing.frames, listing.time_base
+        first = self._frames[0].file
+        _, _, self._layout = decode(first.read_bytes(), str(first))
+        sound = find_sound(listing.folder) if listing.container == LISTED else None
+        self._sound = None if sound is None else FolderSound(sound, span, listing.start)
+        self.passengers = Passengers() if self._sound is None else self._sound.passengers
         self.info = SourceInfo(
             "folder",
-            path,
+            listing.folder,
             self._layout,
-            frames=len(chosen),
-            seconds=float(len(chosen) / FOLDER_RATE),
-            rate=FOLDER_RATE,
-            time_base=1 / FOLDER_RATE,
-            codec=suffix,
-            container="folder",
+            frames=len(self._frames),
+            seconds=float(listing.seconds),
+            rate=listing.rate,
+            time_base=listing.time_base,
+            codec=first.suffix.lower().lstrip("."),
+            container=listing.container,
+            audio=len(self.passengers.streams),
         )
 
     def _read(self, index: int) -> Frame:
-        file = self._files[index]
+        shown = self._frames[index]
+        file = shown.file
         planes, alpha, layout = decode(file.read_bytes(), str(file))
         expected = self._layout
         if (layout.width, layout.height) != (expected.width, expected.height):
             raise InputError(
-                f"{file} is {layout.width}x{layout.height}, the first picture {self._files[0].name} is "
-                f"{expected.width}x{expected.height}; put pictures of one size into a folder"
+                f"{file} is {layout.width}x{layout.height}, the first picture {self._frames[0].file.name} is "
+                f"{expected.width}x{expected.height}; a video needs one size, -o FOLDER/ takes each picture for itself"
             )
         planes, layout = _as_first(planes, layout, expected, str(file))
-        return Frame(planes, layout, index, 1 / FOLDER_RATE, 1, alpha, file.name)
+        return Frame(planes, layout, shown.pts, self._time_base, shown.duration, alpha, file.name)
 
     def __iter__(self) -> Iterator[Frame | SidePacket]:
-        for index in range(len(self._files)):
+        for index, shown in enumerate(self._frames):
+            if self._sound is not None:
+                yield from self._sound.until(shown.pts * self._time_base)
             yield self._read(index)
+        if self._sound is not None:
+            yield from self._sound.until(None)
 
     def sample(self, count: int) -> list[Frame]:
         """At most ``count`` pictures, evenly spaced."""
-        total = len(self._files)
+        total = len(self._frames)
         count = min(count, total)
         return [self._read((2 * i + 1) * total // (2 * count)) for i in range(count)]
+
+    def close(self) -> None:
+        """Close the sound."""
+        if self._sound is not None:
+            self._sound.close()
 
 
 def _as_first(
@@ -106,7 +105,7 @@ def _as_first(
 
 
 class FolderSink(AbortsAtExit):
-    """Writes numbered PNGs beside the target and moves them there at the end.
+    """Writes numbered PNGs beside the target and moves them there at the end, with a list of their times if planned.
 
     A folder that does not exist appears complete or not at all; into an existing one the files are moved one by one.
     """
@@ -117,6 +116,9 @@ class FolderSink(AbortsAtExit):
         self._target = Path(os.path.normpath(plan.path))
         self._part = self._target.with_name(f"{self._target.name}.part")
         self._frames = self._bytes = 0
+        self._written: dict[str, bytes] = {}  # name -> digest, where a list may show one file twice
+        self._shown: list[tuple[str, Fraction]] = []  # name and beginning in seconds
+        self._end = Fraction(0)
         try:
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir()
@@ -128,8 +130,30 @@ class FolderSink(AbortsAtExit):
         if isinstance(item, SidePacket):
             return
         self._frames += 1
-        name = f"{Path(item.name).stem}{SUFFIX}" if item.name else f"frame_{self._frames:06d}{SUFFIX}"
+        stem = Path(item.name).stem if item.name else f"frame_{self._frames:06d}"
         data, _ = picture_bytes(item, self._plan, SUFFIX)
+        name, new = self._name(stem, data) if self._plan.listed else (f"{stem}{SUFFIX}", True)
+        if self._plan.listed:
+            self._shown.append((name, item.pts * item.time_base))
+            self._end = (item.pts + item.duration) * item.time_base if item.duration else self._next_end(item)
+        if new:
+            self._put(name, data)
+
+    def _next_end(self, item: Frame) -> Fraction:
+        return item.pts * item.time_base + 1 / self._plan.rate
+
+    def _name(self, stem: str, data: bytes) -> tuple[str, bool]:
+        """A name for ``data`` that no other picture has, and whether it is not written yet."""
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        name, number = f"{stem}{SUFFIX}", 1
+        while self._written.get(name, digest) != digest:
+            number += 1
+            name = f"{stem}_{number}{SUFFIX}"
+        new = name not in self._written
+        self._written[name] = digest
+        return name, new
+
+    def _put(self, name: str, data: bytes) -> None:
         try:
             (self._part / name).write_bytes(data)
         except OSError as error:
@@ -137,8 +161,16 @@ class FolderSink(AbortsAtExit):
             raise explain(error, self._plan.path, self._bytes) from error
         self._bytes += len(data)
 
+    def _list(self) -> bytes:
+        """Each picture is shown until the next one begins."""
+        starts = [start for _, start in self._shown]
+        ends = [end - starts[0] for end in (*starts[1:], self._end)]
+        return format_list([name for name, _ in self._shown], ends).encode()
+
     def finish(self) -> Finished:
         """Give the folder its name."""
+        if self._shown:
+            self._put(LIST_NAME, self._list())
         try:
             if self._target.is_dir():
                 for file in sorted(self._part.iterdir()):

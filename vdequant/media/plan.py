@@ -6,7 +6,7 @@ Nothing is opened or created here, so that every impossible wish is refused befo
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,17 @@ from vdequant.checks import check_choice
 from vdequant.errors import UsageError
 from vdequant.frames import ColorTags, Layout, Matrix, Siting, SourceInfo
 from vdequant.media.codecs import CODEC_CHOICES, CODECS, Codec, holders
-from vdequant.media.containers import CONTAINERS, PICTURE_BITS, PIPE, REFUSED_OUTPUTS, Container, known_outputs
+from vdequant.media.containers import (
+    CONTAINERS,
+    LISTED,
+    PICTURE_BITS,
+    PIPE,
+    REFUSED_OUTPUTS,
+    VARIABLE_INPUTS,
+    VARIABLE_RATE,
+    Container,
+    known_outputs,
+)
 from vdequant.settings import Settings
 
 Kind = Literal["video", "folder", "image", "pipe"]
@@ -40,6 +50,8 @@ class OutputPlan:
         scale: integer nearest enlargement to apply after restoring.
         options: for the encoder; ``muxer_options``: for the container.
         sample_aspect, rotation, rate, time_base, tags: as in ``SourceInfo``.
+        vfr: pictures that follow each other unchanged are written once, with the time of them all.
+        listed: the folder gets a list of its pictures' times.
         dither: the target has 8 bits, so that rounding needs a dither to keep smooth gradients smooth.
         notes: decisions the user may want to know, one line each.
     """
@@ -58,6 +70,8 @@ class OutputPlan:
     rate: Fraction = Fraction(60)
     time_base: Fraction = Fraction(1, 1000)
     tags: ColorTags = field(default_factory=ColorTags)
+    vfr: bool = False
+    listed: bool = False
     dither: bool = False
     notes: tuple[str, ...] = ()
 
@@ -91,11 +105,27 @@ def plan_output(path: str, info: SourceInfo, settings: Settings) -> OutputPlan:
     kind = output_kind(path)
     _check_kinds(kind, path, info)
     if kind in ("image", "folder"):
-        return _plan_pictures(kind, path, info, settings)
+        return _timed(_plan_pictures(kind, path, info, settings), info, settings)
     suffix = Path(path).suffix.lower()
     container = PIPE if kind == "pipe" else CONTAINERS[suffix]
     name = _codec_name(path, suffix, container, settings)
-    return _plan_video(kind, path, container, name, info, settings)
+    return _timed(_plan_video(kind, path, container, name, info, settings), info, settings)
+
+
+def _timed(plan: OutputPlan, info: SourceInfo, settings: Settings) -> OutputPlan:
+    """The plan with what is to be done about times of pictures: equal ones folded, those of a folder listed."""
+    folder = plan.kind == "folder"
+    if settings.vfr and not folder and plan.container not in VARIABLE_RATE:
+        raise UsageError(
+            f"expected an .mkv, .mp4, .webm, .mov or folder for --vfr, got {plan.path}, which keeps no durations"
+        )
+    if settings.vfr or info.container in VARIABLE_INPUTS:
+        # MP4 stores when to decode, and by that the end: reordered pictures of very different durations falsify it.
+        in_order = {"bf": "0"} if plan.container in ("mp4", "mov") and plan.codec in ("libx264", "libx265") else {}
+        plan = replace(plan, options=plan.options | in_order)
+    notes = (*plan.notes, "equal pictures in a row are written once") if settings.vfr else plan.notes
+    listed = folder and (settings.vfr or info.container == LISTED)
+    return replace(plan, vfr=settings.vfr, listed=listed, notes=notes)
 
 
 def _check_kinds(kind: Kind, path: str, info: SourceInfo) -> None:
@@ -145,8 +175,6 @@ def _plan_pictures(kind: Kind, path: str, info: SourceInfo, settings: Settings) 
 
 
 def _lost_by_pictures(info: SourceInfo) -> tuple[str, ...]:
-    if info.kind not in ("video", "pipe"):
-        return ()
     notes = []
     if info.audio:
         notes.append("a folder of pictures holds no sound")
@@ -244,7 +272,8 @@ def _scale(chroma: str, info: SourceInfo, settings: Settings, notes: list[str]) 
     source = info.layout
     full_chroma = source.model == "rgb" or (source.model == "yuv" and source.chroma == (0, 0))
     if chroma == "420" and full_chroma and source.height < SMALL_HEIGHT:
-        notes.append("doubled (nearest) so that 4:2:0 keeps one-pixel color; --scale 1 keeps the size")
+        how = " (nearest)" if settings.scaler == "nearest" else ""
+        notes.append(f"doubled{how} so that 4:2:0 keeps one-pixel color; --scale 1 keeps the size")
         return 2
     return 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vdequant.media.contracts import Finished, Sink, Source
 from vdequant.media.folder import FolderSink
+from vdequant.media.folding import FoldingSink
 from vdequant.media.image import ImageSink
 from vdequant.media.passengers import Passengers
 from vdequant.media.pipe import standard_output
@@ -30,6 +31,11 @@ def open_sink(plan: OutputPlan, source: Source, *, overwrite: bool) -> Sink:
         UsageError: the encoder does not know an option.
     """
     check_output(plan, source, overwrite=overwrite)
+    sink = _sink(plan, source)
+    return FoldingSink(sink) if plan.vfr else sink
+
+
+def _sink(plan: OutputPlan, source: Source) -> Sink:
     if plan.kind == "pipe":
         return VideoSink(plan, _passengers(source), file=standard_output())
     if plan.kind == "folder":

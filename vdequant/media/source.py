@@ -1,4 +1,4 @@
-"""Opens whatever the user names: a video, a picture, a folder of pictures, or standard input."""
+"""Opens whatever the user names: a video, a picture, a folder or list of pictures, or standard input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from vdequant.errors import InputError
 from vdequant.media.containers import READABLE_PICTURES, REFUSED_INPUTS
 from vdequant.media.contracts import Source
 from vdequant.media.folder import FolderSource
+from vdequant.media.frame_list import is_list_file
 from vdequant.media.image import ImageSource
 from vdequant.media.opening import check_file
 from vdequant.media.pipe import standard_input
 from vdequant.media.video_source import VideoSource
+from vdequant.media.webp import WebpSource, is_animated
 from vdequant.settings import Settings
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "is_still", "open_source"]
 
 _HEAD = 4096  # the chunks that tell still from animation come first
 _STILL_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_MNG = b"\x8aMNG\r\n\x1a\n"
 _MOTION_JPEG = (".mjpg", ".mjpeg")
 
 
@@ -30,24 +33,27 @@ def open_source(path: str, settings: Settings) -> Source:
     """
     if path == "-":
         return VideoSource(path, settings, file=standard_input())
-    if os.path.isdir(path):
+    if os.path.isdir(path) or is_list_file(path):
         return FolderSource(path, settings)
     check_file(path)
-    suffix = Path(path).suffix.lower()
-    if suffix in REFUSED_INPUTS:
-        raise InputError(f"{path} cannot be read: {REFUSED_INPUTS[suffix]}")
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    if _is_animated_webp(head):
-        raise InputError(f"{path} is an animated WebP, which FFmpeg cannot read; convert it: webpmux or an APNG tool")
+    suffix = ".mng" if head.startswith(_MNG) else Path(path).suffix.lower()
+    if suffix in REFUSED_INPUTS:
+        remedy = REFUSED_INPUTS[suffix].replace("{}", path)
+        raise InputError(f"{path} cannot be read: {remedy}")
+    if is_animated(head):
+        return WebpSource(path, settings)
     if _is_still(head, suffix):
         return ImageSource(path)
     return VideoSource(path, settings)
 
 
-def _is_animated_webp(head: bytes) -> bool:
-    """Bit 1 of the flags in the VP8X chunk, the first chunk of an extended WebP."""
-    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+def is_still(path: str) -> bool:
+    """Whether a file is one picture, not an animation, by its content."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    return not is_animated(head) and _is_still(head, Path(path).suffix.lower())
 
 
 def _is_still(head: bytes, suffix: str) -> bool:

@@ -119,9 +119,9 @@ class VideoSource(ClosesAtExit):
         return dataclasses.replace(frame, alpha=None)
 
     def _repeat(self, lost: Lost) -> Frame:
-        """The last good picture at the place of one that could not be decoded, so that sound stays in step."""
+        """The last good picture at the place of one that is not there, so that sound stays in step."""
         pts = self._clock.stamp(lost.pts - self._shift)
-        self._last = dataclasses.replace(self._last, pts=pts, corrupt=True)
+        self._last = dataclasses.replace(self._last, pts=pts, corrupt=lost.damaged)
         return self._last
 
     def _side_packets(self, packets: list[Packet[Stream]]) -> Iterator[SidePacket]:

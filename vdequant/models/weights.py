@@ -14,7 +14,7 @@ from torch import nn
 from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 
-FORMAT = "vdequant-cellnet-1"
+FORMAT = "vdequant-cellnet-2"
 
 
 def packaged(name: str) -> Path:

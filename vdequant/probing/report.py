@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -15,12 +14,12 @@ from vdequant.frames import Frame
 from vdequant.media.source import open_source
 from vdequant.planning import Plan, analyse
 from vdequant.probing import jpeg, ranges
-from vdequant.probing.borders import Borders, find_borders
 from vdequant.probing.motion import Motion
-from vdequant.probing.ordered import ordered_dither
 from vdequant.probing.palettes import Palettes
 from vdequant.probing.views import PIXELS, View, runs, view_of
-from vdequant.quantizers.grid import blurred_scale, fractional_scale, native_scale, steps
+from vdequant.quantizers.borders import Borders, find_borders
+from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.ordered import ordered_dither
 from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.schedule.device import choose_engine
@@ -39,9 +38,7 @@ class Report:
         plan: what was found, and what the default run does about it.
         reason: why, in a sentence.
         dither: "", "error diffusion", or the name of an ordered pattern.
-        fraction: enlargement across and down that is not whole, None where there is none.
-        borders: around the picture in all samples.
-        inner_scale: enlargement of what lies within the borders; (1, 1) when there is none.
+        borders: flat edges of the picture in all samples; those of the plan's grid are left as they are.
         jpeg: what is known of a JPEG past, None when nothing shows.
         range: what looks wrong with the range, or "".
         motion, palettes: of consecutive frames.
@@ -50,9 +47,7 @@ class Report:
     plan: Plan
     reason: str
     dither: str
-    fraction: tuple[Fraction | None, Fraction | None]
     borders: Borders
-    inner_scale: tuple[int, int]
     jpeg: jpeg.Jpeg | None
     range: str
     motion: Motion
@@ -64,14 +59,6 @@ def _lumas(frames: list[Frame]) -> list[Tensor]:
     return [frame.planes[1 if frame.layout.model == "rgb" else 0].to(torch.float32) / unit for frame in frames]
 
 
-def _inner_scale(lumas: list[Tensor], borders: Borders, lossless: bool) -> tuple[int, int]:
-    """Enlargement inside the borders, where the whole frame shows none."""
-    if not borders:
-        return 1, 1
-    inner = [borders.crop(luma) for luma in lumas]
-    return native_scale([luma[None] for luma in inner]) if lossless else blurred_scale(inner)
-
-
 def _traces_of_jpeg(path: str, plan: Plan, lumas: list[Tensor]) -> jpeg.Jpeg | None:
     if plan.source.codec in ("jpg", "jpeg") and plan.source.kind == "image":
         return jpeg.of_file(path)
@@ -81,7 +68,7 @@ def _traces_of_jpeg(path: str, plan: Plan, lumas: list[Tensor]) -> jpeg.Jpeg | N
 def _dither(plan: Plan, views: list[View]) -> str:
     if plan.finding.dithered:
         return "error diffusion"
-    return ordered_dither(views) if plan.finding.kind in ("lattice", "palette") else ""
+    return ordered_dither([view.luma for view in views]) if plan.finding.kind in ("lattice", "palette") else ""
 
 
 def _watch(consecutive: Iterable[Iterable[View]], frames: int) -> tuple[Motion, Palettes]:
@@ -115,17 +102,12 @@ def examine(input: str, settings: Settings | None = None) -> Report:
         plan = analyse(source, settings, choose_engine(settings.device, settings.workers))
         frames = source.sample(SAMPLES)
     lumas = _lumas(frames)
-    borders = find_borders(lumas)
-    across, down = steps(lumas)
-    whole = plan.native != (1, 1)
     motion, palettes = _watch(runs(input, plan, settings), _frames(plan))
     return Report(
         plan=plan,
         reason=plan.reason(),
         dither=_dither(plan, [view_of(frame, plan) for frame in islice(frames, 4)]),
-        fraction=(None, None) if whole else (fractional_scale(across), fractional_scale(down)),
-        borders=borders,
-        inner_scale=(1, 1) if whole else _inner_scale(lumas, borders, plan.finding.lossless),
+        borders=find_borders(lumas),
         jpeg=_traces_of_jpeg(input, plan, lumas),
         range=ranges.suspicion(lumas, plan.source.layout),
         motion=motion,
@@ -134,16 +116,26 @@ def examine(input: str, settings: Settings | None = None) -> Report:
 
 
 def _scale_words(report: Report) -> list[str]:
-    words = []
-    if any(report.fraction):
-        across, down = (1.0 if side is None else float(side) for side in report.fraction)
-        words.append(f"enlarged {across:g}x{down:g}, which cannot be folded to native pixels")
-    if report.borders:
-        b = report.borders
-        words.append(f"borders of {b.left}, {b.top}, {b.right}, {b.bottom} pixels (left, top, right, bottom)")
-    if report.inner_scale != (1, 1):
-        words.append(f"enlarged {report.inner_scale[0]}x{report.inner_scale[1]} within them; crop to use it")
+    words, grid, b = [], report.plan.grid, report.borders
+    if grid is not None:
+        width, height = grid.size
+        words.append(f"restored at its native {width}x{height} and {_repeated(grid)}")
+    if b and not (grid is not None and any(grid.borders)):
+        words.append(f"flat edges of {b.left}, {b.top}, {b.right}, {b.bottom} pixels (left, top, right, bottom)")
     return words
+
+
+def _repeated(grid: Grid) -> str:
+    """What happens to the restored native picture."""
+    words = []
+    for count, axis in (("columns", grid.columns), ("rows", grid.rows)):
+        widths = sorted(set(axis.widths))
+        if widths != [1]:
+            words.append(f"{' and '.join(map(str, widths))} {count} a pixel")
+    done = [f"enlarged again ({', '.join(words)})"] if words else []
+    if any(grid.borders):
+        done.append("put back into its borders, which stay as stored")
+    return " and ".join(done)
 
 
 def _ends(plan: Plan) -> list[list[int]]:
@@ -263,9 +255,7 @@ def report_values(report: Report) -> dict[str, Any]:
         "tolerance": round(finding.tolerance * 255, 2),
         "snapped": None if finding.recovery is None else round(finding.recovery.sure, 4),
         "dither": report.dither,
-        "fractional_scale": [None if side is None else float(side) for side in report.fraction],
-        "borders": asdict(report.borders),
-        "inner_scale": list(report.inner_scale),
+        "flat_edges": asdict(report.borders),
         "jpeg": None if report.jpeg is None else asdict(report.jpeg),
         "matrix": None if finding.matrix is None else finding.matrix.name,
         "range": report.range,

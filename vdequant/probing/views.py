@@ -15,7 +15,6 @@ from vdequant.frames import Frame, SourceInfo
 from vdequant.media.source import open_source
 from vdequant.planning import Plan
 from vdequant.quantizers.folding import fold_codes
-from vdequant.quantizers.grid import to_native
 from vdequant.settings import Settings
 
 PIXELS = 40_000_000  # stored pixels that are looked at: 650 pictures of 256x240, 19 of 1080p
@@ -43,10 +42,11 @@ def view_of(frame: Frame, plan: Plan) -> View:
     """The frame as the restoration would see it: at native size, and snapped where clean colors are known."""
     finding = plan.finding
     if finding.recovery is not None:
-        picture, sure = finding.recovery.snap(fold_codes(frame.planes, frame.layout, plan.native)[None])
+        picture, sure = finding.recovery.snap(fold_codes(frame.planes, frame.layout, plan.grid)[None])
         view = as_view(picture[0], frame.seconds)
         return replace(view, colors=np.where(sure[0, 0].numpy(), view.colors, np.int32(UNSURE)))
-    return as_view(to_native(to_rgb(frame.planes, frame.layout), plan.native), frame.seconds)
+    picture = to_rgb(frame.planes, frame.layout)
+    return as_view(picture if plan.grid is None else plan.grid.fold(picture), frame.seconds)
 
 
 def as_view(picture: Tensor, seconds: float = 0.0) -> View:

@@ -32,4 +32,5 @@ DITHER_KINDS = (
     "checkerboard",
     "column",
     "bluenoise",
+    "playstation",
 )

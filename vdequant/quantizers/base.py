@@ -85,6 +85,20 @@ class Quantizer(Protocol):
         ...
 
 
+def room_of(cells: Cells) -> Tensor:
+    """How far the nearest border of each cell is from its stored value: ``(N, 1, H, W)``.
+
+    Cells that are not boxes have it as ``room``; for a box it is the least of its six reaches.
+    """
+    room = getattr(cells, "room", None)
+    return room if isinstance(room, Tensor) else box_room(cells.stored, cells.low, cells.high)
+
+
+def box_room(stored: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """:func:`room_of` for boxes, all ``(..., 3, H, W)``."""
+    return torch.minimum(stored - low, high - stored).amin(-3, keepdim=True)
+
+
 def per_picture(value: float | Tensor, x: Tensor, dims: int) -> Tensor:
     """A parameter as a tensor of ``dims`` dimensions that broadcasts against the pictures in the first of them.
 

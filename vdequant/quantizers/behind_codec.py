@@ -12,7 +12,8 @@ from vdequant.frames import Frame, Layout, Matrix
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.finding import Finding, Kind, finished
 from vdequant.quantizers.folding import fold_codes
-from vdequant.quantizers.grid import blurred_scale
+from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.grid_blurred import blurred_grid
 from vdequant.quantizers.noise import YUV_ROUNDING, flicker, ringing
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.recovering import Recovery, recover
@@ -25,7 +26,7 @@ SNAPPED_PICTURES = 8  # that are looked at for dither and tiles
 SMALL = 576  # native lines of machines that are not high definition
 
 
-def _matrices(layout: Layout, native: tuple[int, int], assumed: bool) -> tuple[Matrix, ...]:
+def _matrices(layout: Layout, grid: Grid | None, assumed: bool) -> tuple[Matrix, ...]:
     """Which matrices come into question, the likeliest first.
 
     FFmpeg, and with it most recorders of emulators, makes untagged YUV with BT.601 whatever its size; players assume
@@ -33,7 +34,7 @@ def _matrices(layout: Layout, native: tuple[int, int], assumed: bool) -> tuple[M
     """
     if layout.model != "yuv" or not assumed:
         return (layout.matrix,)
-    enlarged = native != (1, 1) and layout.height // native[1] <= SMALL
+    enlarged = grid is not None and grid.enlarged and grid.size[1] <= SMALL
     order = (Matrix.SMPTE170M, Matrix.BT709) if enlarged else (layout.matrix, Matrix.BT709, Matrix.SMPTE170M)
     return tuple(dict.fromkeys(order))
 
@@ -46,19 +47,19 @@ def lumas_of(frames: Sequence[Frame]) -> list[Tensor]:
     ]
 
 
-def _radius(frames: Sequence[Frame], native: tuple[int, int], lossy_codec: bool) -> float:
+def _radius(frames: Sequence[Frame], grid: Grid | None, lossy_codec: bool) -> float:
     """How far, in 8-bit codes, samples may lie from the true ones."""
     if not lossy_codec:
         return YUV_ROUNDING
     lumas = lumas_of(frames)
-    return flicker(lumas) if native == (1, 1) else ringing(lumas, native)
+    return flicker(lumas) if grid is None or not grid.enlarged else ringing(lumas, grid)
 
 
-def _unsnapped(codes: float, source: str, native: tuple[int, int], matrix: Matrix | None, colors: int) -> Finding:
+def _unsnapped(codes: float, source: str, grid: Grid | None, matrix: Matrix | None, colors: int) -> Finding:
     return Finding(
         quantizer=ToleranceQuantizer(codes / 255),
         kind="lossy",
-        native_scale=native,
+        grid=grid,
         lossless=False,
         tolerance=codes / 255,
         matrix=matrix,
@@ -83,16 +84,16 @@ def _inner(recovery: Recovery) -> tuple[Kind, Quantizer, tuple[int, int, int], s
     return "palette", PaletteQuantizer(recovery.snap.colors), cast(tuple[int, int, int], seen), words
 
 
-def _snapped(frames: Sequence[Frame], native: tuple[int, int], matrix: Matrix | None, recovery: Recovery) -> Finding:
+def _snapped(frames: Sequence[Frame], grid: Grid | None, matrix: Matrix | None, recovery: Recovery) -> Finding:
     kind, inner, levels, words = _inner(recovery)
     tolerance = min(MOST, max(LEAST, recovery.error)) / 255
     step = max(1, len(frames) // SNAPPED_PICTURES)
-    clean = [recovery.snap(fold_codes(f.planes, f.layout, native)[None])[0][0] for f in frames[::step]]
+    clean = [recovery.snap(fold_codes(f.planes, f.layout, grid)[None])[0][0] for f in frames[::step]]
     explained = recovery.explanation
     finding = Finding(
-        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance),
+        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance, recovery.sure),
         kind=kind,
-        native_scale=native,
+        grid=grid,
         lossless=False,
         tolerance=tolerance,
         recovery=recovery,
@@ -108,7 +109,9 @@ def _snapped(frames: Sequence[Frame], native: tuple[int, int], matrix: Matrix | 
     return finished(finding, clean)
 
 
-def study(frames: Sequence[Frame], *, lossy_codec: bool, assumed_matrix: bool, colors: int = 0) -> Finding:
+def study(
+    frames: Sequence[Frame], *, lossy_codec: bool, assumed_matrix: bool, colors: int = 0, fold: bool = True
+) -> Finding:
     """Find out what was lost before a lossy codec.
 
     Args:
@@ -116,14 +119,15 @@ def study(frames: Sequence[Frame], *, lossy_codec: bool, assumed_matrix: bool, c
         lossy_codec: False when only the rounding to 8-bit YUV was lossy.
         assumed_matrix: the file does not say which matrix its YUV was made with.
         colors: as counted in the decoded pictures, 0 when they were too many to count.
+        fold: look for the grid of native pixels.
     """
     layout = frames[0].layout
-    native = blurred_scale(lumas_of(frames))
-    matrices = _matrices(layout, native, assumed_matrix)
-    recovery = recover(frames, native, matrices)
+    grid = blurred_grid(lumas_of(frames)) if fold else None
+    matrices = _matrices(layout, grid, assumed_matrix)
+    recovery = recover(frames, grid, matrices)
     matrix = recovery.explanation.matrix if recovery is not None else matrices[0]
     other = matrix if matrix != layout.matrix else None
     if recovery is not None:
-        return _snapped(frames, native, other, recovery)
-    radius = _radius(frames, native, lossy_codec)
-    return finished(_unsnapped(radius, "a lossy codec" if lossy_codec else "8-bit YUV", native, other, colors), [])
+        return _snapped(frames, grid, other, recovery)
+    radius = _radius(frames, grid, lossy_codec)
+    return finished(_unsnapped(radius, "a lossy codec" if lossy_codec else "8-bit YUV", grid, other, colors), [])

@@ -108,7 +108,7 @@ class DitherQuantizer:
     Args:
         inner: levels per channel, one palette, or gray levels.
         kind: one of DITHER_KINDS: "fs" (Floyd-Steinberg), "atkinson", "jarvis", "bayer2", "bayer4", "bayer8",
-            "checkerboard", "column", "bluenoise".
+            "checkerboard", "column", "bluenoise", "playstation".
 
     Raises:
         UsageError: for another kind, or a quantizer that has no levels or colors to mix.

@@ -32,6 +32,11 @@ def _bayer(side: int, height: int, width: int, device: torch.device) -> Tensor:
 _CHECKERBOARD = torch.tensor([[0.25, 0.75], [0.75, 0.25]])
 _COLUMNS = torch.tensor([[0.25, 0.75]])
 
+# What the PlayStation's GPU adds to 8-bit samples before it drops three bits (psx-spx, "24bit RGB to 15bit RGB
+# Dithering"); the samples with the largest offset become lighter first.
+PLAYSTATION_OFFSETS = torch.tensor([[-4, 0, -3, 1], [2, -2, 3, -1], [-3, 1, -4, 0], [3, -1, 2, -2]])
+PLAYSTATION = (3.5 - PLAYSTATION_OFFSETS) / 8
+
 PATTERNS: dict[str, Callable[[int, int, torch.device], Tensor]] = {
     "bayer2": partial(_bayer, 2),
     "bayer4": partial(_bayer, 4),
@@ -39,9 +44,10 @@ PATTERNS: dict[str, Callable[[int, int, torch.device], Tensor]] = {
     "checkerboard": partial(_tiled, _CHECKERBOARD),
     "column": partial(_tiled, _COLUMNS),
     "bluenoise": blue_noise,
+    "playstation": partial(_tiled, PLAYSTATION),
 }
 # Pixels after which each repeats, across and down
-PERIODS = {"bayer2": 2, "bayer4": 4, "bayer8": 8, "checkerboard": 2, "column": 2, "bluenoise": SIDE}
+PERIODS = {"bayer2": 2, "bayer4": 4, "bayer8": 8, "checkerboard": 2, "column": 2, "bluenoise": SIDE, "playstation": 4}
 
 
 def thresholds(kind: str, height: int, width: int, device: torch.device) -> Tensor:

@@ -25,10 +25,11 @@ from vdequant.quantizers.behind_codec import study
 from vdequant.quantizers.census import Census, check_pictures, count_colors
 from vdequant.quantizers.dithering import is_dithered
 from vdequant.quantizers.finding import Finding, Kind, finished, in_words
-from vdequant.quantizers.grid import native_scale, to_native
+from vdequant.quantizers.grid_exact import exact_grid
 from vdequant.quantizers.known_palettes import palette_name
 from vdequant.quantizers.lattices import Lattice, find_lattice
 from vdequant.quantizers.noise import TYPICAL, YUV_ROUNDING
+from vdequant.quantizers.ordered import is_shaded
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -131,6 +132,7 @@ def estimate(
     stored_bits: int,
     frames: Sequence[Frame] = (),
     assumed_matrix: bool = False,
+    fold: bool = True,
 ) -> Finding:
     """Find out what was lost.
 
@@ -140,6 +142,7 @@ def estimate(
         stored_bits: depth of the stored samples, 1 to 16.
         frames: sampled likewise, as stored; without them nothing is looked for behind a lossy codec.
         assumed_matrix: the file does not say which matrix its YUV was made with.
+        fold: look for the grid of native pixels; False takes every stored pixel for one.
 
     Returns:
         The finding. Colors that the sample missed are safe: all quantizers hold values that they do not know.
@@ -149,9 +152,9 @@ def estimate(
     """
     check_pictures(pictures)
     if lossy_codec and frames and _is_hopeless(pictures[0]):
-        return study(frames, lossy_codec=True, assumed_matrix=assumed_matrix)
-    scale = native_scale(pictures)
-    native = [to_native(picture, scale) for picture in pictures]
+        return study(frames, lossy_codec=True, assumed_matrix=assumed_matrix, fold=fold)
+    grid = exact_grid(pictures) if fold else None
+    native = [picture if grid is None else grid.fold(picture) for picture in pictures]
     census = count_colors(native)
     lattice = _lattice_of(census)
     if lattice is not None:
@@ -163,6 +166,6 @@ def estimate(
     if finding.kind == "lossy":
         if not frames:
             return finding
-        return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors)
-    dithered = finding.kind != "fine" and is_dithered(native)
-    return finished(replace(finding, native_scale=scale, dithered=dithered), native)
+        return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
+    dithered = finding.kind != "fine" and (is_dithered(native) or is_shaded(native))
+    return finished(replace(finding, grid=grid, dithered=dithered), native)

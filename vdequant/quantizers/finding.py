@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from torch import Tensor
 
 from vdequant.frames import Matrix
 from vdequant.quantizers.base import Quantizer
+from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.recovering import Recovery
 from vdequant.quantizers.tiling import drawn_from_tiles
 
@@ -29,14 +31,14 @@ class Finding:
     Attributes:
         quantizer: with the cells to restore into.
         kind: see :mod:`vdequant.quantizers.estimate`.
-        native_scale: whole-number nearest-neighbor enlargement across and down, (1, 1) when none is certain.
+        grid: of native pixels and borders, None when every stored pixel is a native one or nothing is certain.
         lossless: the samples are exactly what the quantizer made.
         tolerance: how far a lossy codec has moved the samples, in [0, 1] units; 0 when lossless.
         recovery: the clean colors behind a lossy codec, and how to snap to them; None when lossless or untold.
         matrix: what an untagged YUV source was most likely made with; None to keep what was assumed.
         lattice: names of the levels of R, G, B; "" when there is no lattice.
         palette: name of the machine palette that all colors are of, or "".
-        dithered: clearly error-diffused.
+        dithered: clearly error-diffused, or shaded with the pattern of a machine.
         drawn: made of repeated tiles: the colors are the artist's, and no finer picture lies behind them.
         colors: distinct colors over all pictures, clean ones where they were recovered; 0 when there are too many.
         levels: of R, G, B: of the lattice, or distinct 8-bit values seen.
@@ -45,7 +47,7 @@ class Finding:
 
     quantizer: Quantizer
     kind: Kind
-    native_scale: tuple[int, int] = (1, 1)
+    grid: Grid | None = None
     lossless: bool
     tolerance: float = 0.0
     recovery: Recovery | None = None
@@ -57,6 +59,11 @@ class Finding:
     colors: int
     levels: tuple[int, int, int]
     description: str
+
+    @property
+    def native_scale(self) -> tuple[Fraction, Fraction]:
+        """Nearest-neighbor enlargement across and down, (1, 1) when there is none."""
+        return (Fraction(1), Fraction(1)) if self.grid is None else self.grid.scale
 
 
 def in_words(names: Sequence[str]) -> str:
@@ -75,8 +82,8 @@ def finished(finding: Finding, native: Sequence[Tensor]) -> Finding:
         words.append("drawn" if flat else "drawn from tiles")
     if finding.dithered:
         words.append("dithered")
-    if finding.native_scale != (1, 1):
-        words.append(f"enlarged {finding.native_scale[0]}x{finding.native_scale[1]}")
+    if finding.grid is not None:
+        words.append(finding.grid.describe())
     if finding.matrix is not None:
         words.append(f"made with {MATRIX_NAMES.get(finding.matrix, finding.matrix.name)}")
     return replace(finding, drawn=drawn, description=", ".join(words))

@@ -1,8 +1,8 @@
 """From stored planes to native pixels, in the space in which they were stored, for captures blurred by a codec.
 
-A picture that was enlarged by whole numbers before 4:2:0 holds more than its decoded RGB shows: the median of a
-native pixel's inner luma removes the codec's ringing, and at every enlargement from 2 on at least one chroma sample
-lies within one native pixel and never saw its neighbors.
+A picture that was enlarged before 4:2:0 holds more than its decoded RGB shows: the median of a native pixel's inner
+luma removes the codec's ringing, and at every whole enlargement from 2 on, and at every other from 3 on, at least one
+chroma sample lies within one native pixel and never saw its neighbors.
 
     luma      |a a a|b b b|     3x: chroma samples cover two luma samples each; the first of a
     chroma    |aa |ab |bb |     and the last of b are clean, the middle one is a mixture
@@ -15,65 +15,70 @@ from torch import Tensor
 
 from vdequant.color import upsample_chroma, yuv_to_rgb_matrix
 from vdequant.frames import Layout, Matrix
+from vdequant.quantizers.grid import Axis, Grid, part, run_starts
 
 STRAY_CODES, STRAY_SHARE = 24.0, 0.05  # luma this far from its native pixel's, and the share of it that may be
+BORDER_CODES = 40  # of luma between the samples of a border: ringing beside the picture reaches half of it
 
 
 def _middle_of_three(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))
 
 
-def _middles(plane: Tensor, step: int, dim: int) -> Tensor:
-    """One value for every ``step`` samples along ``dim``: median of the middle three, or mean of the middle two.
+def _middles(plane: Tensor, axis: Axis, dim: int) -> Tensor:
+    """One value for every run along ``dim``: median of the middle three, or mean of the middle two.
 
     The outer samples of a native pixel are those in which a codec mixes in its neighbors.
     """
-    if step == 1:
-        return plane
-    count = plane.shape[dim] // step
-    first = (step - 3) // 2 if step % 2 else (step - 2) // 2
-    indices = torch.arange(count, device=plane.device) * step + first
-    a, b = plane.index_select(dim, indices), plane.index_select(dim, indices + 1)
-    if step % 2 == 0:
+    starts, widths = run_starts(axis, plane.device)
+    if axis.even == 1:
+        return plane.narrow(dim, axis.before, axis.inner)
+    # The middle three of odd runs, the middle two of even ones; a run of 1 is its own middle.
+    first = starts + (widths - 2 - widths % 2).clamp(min=0) // 2
+    a, b = plane.index_select(dim, first), plane.index_select(dim, first + (widths > 1).long())
+    if axis.even % 2 == 0 and axis.even:
         return (a + b) / 2
-    return _middle_of_three(a, b, plane.index_select(dim, indices + 2))
+    three = _middle_of_three(a, b, plane.index_select(dim, first + 2 * (widths > 2).long()))
+    if axis.even:
+        return three
+    return torch.where((widths % 2 == 0).view([-1] + [1] * (-dim - 1)), (a + b) / 2, three)
 
 
-def _middle(plane: Tensor, across: int, down: int) -> Tensor:
-    """A robust value of every ``down x across`` block of ``(..., H, W)``."""
-    return _middles(_middles(plane, across, -1), down, -2)
+def _middle(plane: Tensor, grid: Grid | None) -> Tensor:
+    """A robust value of every native pixel of ``(..., H, W)``."""
+    return plane if grid is None else _middles(_middles(plane, grid.columns, -1), grid.rows, -2)
 
 
-def _clean(count: int, step: int, shift: int, device: torch.device) -> Tensor:
-    """For each of ``count`` native pixels, the chroma sample that lies within it (or begins in it, when none does)."""
-    first = torch.arange(count, device=device) * step
+def _clean(axis: Axis, shift: int, samples: int, device: torch.device) -> Tensor:
+    """For each run, which of the chroma ``samples`` lies within it (or begins in it, when none does)."""
+    starts, widths = run_starts(axis, device)
     unit = 1 << shift
-    return (first + unit - 1) // unit if step >= unit else first // unit
+    within = torch.where(widths >= unit, (starts + unit - 1) // unit, starts // unit)
+    return within.clamp_(max=samples - 1)
 
 
-def fold_codes(planes: tuple[Tensor, ...], layout: Layout, native: tuple[int, int]) -> Tensor:
+def fold_codes(planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None) -> Tensor:
     """One code triple a native pixel.
 
     Args:
-        planes: ``(..., h, w)`` as ``layout`` says.
-        native: horizontal and vertical size of a native pixel in stored pixels.
+        planes: ``(..., H, W)`` as ``layout`` says.
+        grid: of native pixels, None where every stored pixel is one.
 
     Returns:
-        ``(..., 3, H / down, W / across)`` float32 in units of 8-bit codes: Y, Cb, Cr of a YUV layout, else R, G, B.
+        ``(..., 3, h, w)`` float32 in units of 8-bit codes: Y, Cb, Cr of a YUV layout, else R, G, B.
     """
-    across, down = native
     unit = float(1 << (layout.bits - 8)) if layout.model == "yuv" else ((1 << layout.bits) - 1) / 255
     floats = [plane.to(torch.float32) / unit for plane in planes]
     if layout.model == "gray":
         floats = floats * 3
     if layout.model != "yuv":
-        return torch.stack([_middle(plane, across, down) for plane in floats], dim=-3)
-    luma = _middle(floats[0], across, down)
-    if native == (1, 1) or layout.chroma == (0, 0):
-        chroma = [_middle(upsample_chroma(plane, layout), across, down) for plane in floats[1:]]
+        return torch.stack([_middle(plane, grid) for plane in floats], dim=-3)
+    luma = _middle(floats[0], grid)
+    if grid is None or not grid.enlarged or layout.chroma == (0, 0):
+        chroma = [_middle(upsample_chroma(plane, layout), grid) for plane in floats[1:]]
         return torch.stack([luma, *chroma], dim=-3)
-    rows = _clean(luma.shape[-2], down, layout.chroma[1], luma.device).clamp_(max=floats[1].shape[-2] - 1)
-    columns = _clean(luma.shape[-1], across, layout.chroma[0], luma.device).clamp_(max=floats[1].shape[-1] - 1)
+    rows = _clean(grid.rows, layout.chroma[1], floats[1].shape[-2], luma.device)
+    columns = _clean(grid.columns, layout.chroma[0], floats[1].shape[-1], luma.device)
     chroma = [plane.index_select(-2, rows).index_select(-1, columns) for plane in floats[1:]]
     return torch.stack([luma, *chroma], dim=-3)
 
@@ -95,16 +100,21 @@ def rgb_to_codes(rgb: Tensor, layout: Layout, matrix: Matrix | None = None) -> T
     return codes
 
 
-def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, native: tuple[int, int]) -> bool:
-    """Whether pictures behind a codec are made of whole native pixels, but for ringing.
+def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, grid: Grid) -> bool:
+    """Whether pictures behind a codec are made of whole native pixels, but for ringing, within borders of one color.
 
-    An overlay in full resolution, or a cut to a menu, is not.
+    An overlay in full resolution, a cut to a menu, or subtitles in a bar are not.
 
     Args:
         luma: ``(..., H, W)`` stored luma, or green.
-        folded: ``(..., H / down, W / across)`` the same of the native pixels, in 8-bit codes.
+        folded: ``(..., h, w)`` the same of the native pixels, in 8-bit codes.
     """
-    across, down = native
-    middle = folded.repeat_interleave(down, -2).repeat_interleave(across, -1)
-    values = luma[..., : middle.shape[-2], : middle.shape[-1]].to(torch.float32) / (1 << (layout.bits - 8))
-    return float(((values - middle).abs() > STRAY_CODES).float().mean()) < STRAY_SHARE
+    unit = 1 << (layout.bits - 8)
+    for box in grid.strips():
+        values = part(luma, box).to(torch.int32)
+        if int((values.amax((-2, -1)) - values.amin((-2, -1))).max()) > BORDER_CODES * unit:
+            return False
+    if not grid.enlarged:
+        return True
+    values = grid.crop(luma).to(torch.float32) / unit
+    return float(((values - grid.widen(folded)).abs() > STRAY_CODES).float().mean()) < STRAY_SHARE

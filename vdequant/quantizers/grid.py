@@ -1,126 +1,246 @@
-"""The native grid: many captures are enlarged by whole numbers, often differently across and down (4x2, 2x1)."""
+"""The native grid: which stored pixels show which native pixel of an enlarged capture, and what is border around it.
+
+    stored columns   | b b | 0 0 0 0 1 1 1 1 1 2 2 2 2 3 3 3 3 3 | b b b |      4.5 times: runs of 4 and 5
+    native columns           0       1         2       3
+
+Whole enlargements, different ones across and down (4x2), and those that are not whole are one thing here: runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-LARGEST = 16  # enlargement that is believed
-SMALLEST_SIDE = 16  # native pixels
-BUSY = 0.5  # share of native columns (rows) at which something must change in some picture
-INNER = 0.4  # of the mean step at the borders of native pixels: steps within them are smaller, behind a codec too
-FAINTEST = 0.5  # 8-bit codes: mean step at the borders that is needed to tell
-STRAY_CODES, STRAY_SHARE = 32.0, 0.01  # luma that far from the rest of its native pixel, and the share of it at most
-VERIFIED = 4  # pictures in which that is counted
-BLOCKY_FAINTEST, BLOCKY_INNER = 3.0, 0.15  # the same for multiples of 8
-FLATTEST = 4  # times as wide as high, or the other way round, that native pixels may be
-LONGEST_PERIOD = 32  # stored pixels after which a fractional enlargement repeats: 27 for 6.75
-EVIDENT = 0.5  # of the strongest step in a period: stronger ones are borders
+Box = tuple[int, int, int, int]  # left, top, right, bottom in stored pixels; right and bottom are not part of it
 
 
-def _axis_scale(changes: Tensor) -> int:
-    """The enlargement along one axis.
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The stored columns (or rows) of a picture.
 
-    Args:
-        changes: ``(size - 1,)`` boolean: whether samples ``i`` and ``i + 1`` differ anywhere.
-
-    Returns:
-        The largest divisor of the size that all changes keep to, or 1 when there are too few of them to tell: a
-        picture of large flat areas keeps to many grids by accident.
+    Attributes:
+        before, after: stored pixels of border at both ends.
+        widths: stored pixels that each native one takes.
     """
-    size = len(changes) + 1
-    places = (changes.nonzero().squeeze(1) + 1).tolist()
-    scale = gcd(size, *places)
-    if scale > LARGEST or size // scale < SMALLEST_SIDE:
-        return 1
-    return scale if len(places) >= BUSY * (size // scale - 1) else 1
+
+    before: int
+    widths: tuple[int, ...]
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.before < 0 or self.after < 0 or not self.widths or min(self.widths) < 1:
+            raise ValueError(f"expected borders of 0 or more and runs of 1 or more, got {self}")
+
+    @property
+    def inner(self) -> int:
+        """Stored pixels without the borders."""
+        return sum(self.widths)
+
+    @property
+    def size(self) -> int:
+        """Stored pixels in all."""
+        return self.before + self.inner + self.after
+
+    @property
+    def count(self) -> int:
+        """Native pixels."""
+        return len(self.widths)
+
+    @property
+    def even(self) -> int:
+        """The width of all runs, 0 where they differ."""
+        return self.widths[0] if min(self.widths) == max(self.widths) else 0
+
+    def filled(self) -> Axis:
+        """The same with borders of whole native pixels as part of the picture, where all runs are alike."""
+        width = self.even
+        if not width or self.before % width or self.after % width:
+            return self
+        return Axis(0, (width,) * (self.size // width))
 
 
-def native_scale(pictures: Sequence[Tensor]) -> tuple[int, int]:
-    """Integer nearest-neighbor enlargement ``(across, down)`` of lossless ``(3, H, W)`` pictures; (1, 1) when unsure.
+@lru_cache(maxsize=64)
+def _starts(axis: Axis, device: torch.device) -> Tensor:
+    """``(count,)`` first stored pixel of each run."""
+    with torch.inference_mode(False):
+        widths = torch.tensor(axis.widths, device=device)
+        return axis.before + widths.cumsum(0) - widths
 
-    Every run of ``across`` equal columns (``down`` equal rows) must hold exactly, in all pictures.
+
+@lru_cache(maxsize=64)
+def _widths(axis: Axis, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(axis.widths, device=device)
+
+
+@lru_cache(maxsize=64)
+def _sources(axis: Axis, times: int, factor: int, device: torch.device) -> Tensor:
+    """For each of ``times`` stored pixels a stored one: its pixel in a native picture enlarged ``factor`` times."""
+    places = []
+    for index, width in enumerate(axis.widths):
+        wide = width * times
+        places += [index * factor + (2 * offset + 1) * factor // (2 * wide) for offset in range(wide)]
+    with torch.inference_mode(False):
+        return torch.tensor(places, device=device)
+
+
+def even_axis(size: int, width: int = 1) -> Axis:
+    """Runs of ``width`` without borders; ``size`` is a multiple of it."""
+    if size % width:
+        raise ValueError(f"expected a multiple of {width}, got {size}")
+    return Axis(0, (width,) * (size // width))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Native pixels of a stored picture.
+
+    ``fold`` and ``expand`` are inverse for every picture that lies on the grid, exactly: values are picked and
+    repeated, never computed.
     """
-    if len({picture.shape for picture in pictures}) != 1:
-        return 1, 1
-    across = torch.stack([(p[..., 1:] != p[..., :-1]).flatten(0, 1).any(0) for p in pictures]).any(0)
-    down = torch.stack([(p[:, 1:] != p[:, :-1]).any(0).any(-1) for p in pictures]).any(0)
-    return _axis_scale(across), _axis_scale(down)
+
+    columns: Axis
+    rows: Axis
+
+    @classmethod
+    def of_scale(cls, scale: tuple[int, int], width: int, height: int) -> Grid:
+        """Whole enlargement ``(across, down)`` of a picture of ``width`` x ``height`` stored pixels, no borders."""
+        return cls(even_axis(width, scale[0]), even_axis(height, scale[1]))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Native width and height."""
+        return self.columns.count, self.rows.count
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Stored width and height, with borders."""
+        return self.columns.size, self.rows.size
+
+    @property
+    def scale(self) -> tuple[Fraction, Fraction]:
+        """Mean width and height of a native pixel in stored pixels."""
+        columns, rows = self.columns, self.rows
+        return Fraction(columns.inner, columns.count), Fraction(rows.inner, rows.count)
+
+    @property
+    def enlarged(self) -> bool:
+        """Whether any native pixel takes more than one stored pixel."""
+        return max(self.scale) > 1
+
+    @property
+    def borders(self) -> tuple[int, int, int, int]:
+        """Stored pixels of border: left, top, right, bottom."""
+        return self.columns.before, self.rows.before, self.columns.after, self.rows.after
+
+    @property
+    def even(self) -> tuple[int, int] | None:
+        """Width and height of all native pixels where they are alike and nothing is border, else None."""
+        if any(self.borders) or not (self.columns.even and self.rows.even):
+            return None
+        return self.columns.even, self.rows.even
+
+    def describe(self) -> str:
+        """A few words for the plan line."""
+        words = []
+        if self.enlarged:
+            across, down = (f"{float(side):.4g}" for side in self.scale)
+            words.append(f"enlarged {across}x{down}")
+        if any(self.borders):
+            left, top, right, bottom = self.borders
+            words.append(f"in borders of {left}, {top}, {right}, {bottom} pixels (left, top, right, bottom)")
+        return " ".join(words)
+
+    def filled(self) -> Grid:
+        """The same with nothing cropped, where the borders are whole native pixels; patterns count from the corner."""
+        return Grid(self.columns.filled(), self.rows.filled())
+
+    def crop(self, picture: Tensor) -> Tensor:
+        """``(..., H, W)`` without the borders."""
+        left, top, right, bottom = self.borders
+        height, width = picture.shape[-2:]
+        return picture[..., top : height - bottom, left : width - right]
+
+    def strips(self) -> tuple[Box, ...]:
+        """The strips of border above, below, left and right of the inner picture."""
+        left, top, right, bottom = self.borders
+        width, height = self.stored_size
+        all_around = (
+            (0, 0, width, top),
+            (0, height - bottom, width, height),
+            (0, top, left, height - bottom),
+            (width - right, top, width, height - bottom),
+        )
+        return tuple(strip for strip in all_around if strip[0] < strip[2] and strip[1] < strip[3])
+
+    def fold(self, picture: Tensor) -> Tensor:
+        """One sample of every native pixel: ``(..., H, W)`` stored to ``(..., h, w)`` native."""
+        inner, columns, rows = self.crop(picture), self.columns, self.rows
+        if columns.even and rows.even:
+            return inner[..., :: rows.even, :: columns.even].contiguous()
+        native = picture.index_select(-2, _starts(rows, picture.device))
+        return native.index_select(-1, _starts(columns, picture.device))
+
+    def widen(self, native: Tensor, times: int = 1, factor: int = 1) -> Tensor:
+        """Repeat native pixels as the grid says, without borders.
+
+        Args:
+            native: ``(..., h * factor, w * factor)``: the native picture, or one that a scaler has enlarged.
+            times: further whole enlargement of everything.
+
+        Returns:
+            ``(..., H * times, W * times)``, H and W those of the stored picture inside its borders.
+        """
+        columns, rows = self.columns, self.rows
+        if factor > 1:
+            wide = native.index_select(-1, _sources(columns, times, factor, native.device))
+            return wide.index_select(-2, _sources(rows, times, factor, native.device))
+        return _repeat(_repeat(native, columns, times, -1), rows, times, -2)
+
+    def expand(
+        self, native: Tensor, times: int = 1, *, border: Callable[[Box], Tensor] | None = None, factor: int = 1
+    ) -> Tensor:
+        """:meth:`widen`, put into its borders.
+
+        Args:
+            border: gives a part of the stored picture, by its :data:`Box`; needed where the grid has borders.
+
+        Returns:
+            ``(..., H * times, W * times)`` of the whole stored picture.
+        """
+        inner = self.widen(native, times, factor)
+        if not any(self.borders):
+            return inner
+        if border is None:
+            raise ValueError(f"expected what is around the picture in borders of {self.borders}, got nothing")
+        width, height = (side * times for side in self.stored_size)
+        result = inner.new_empty((*inner.shape[:-2], height, width))
+        for box in self.strips():
+            left, top, right, bottom = (side * times for side in box)
+            strip = border(box)
+            result[..., top:bottom, left:right] = strip.repeat_interleave(times, -2).repeat_interleave(times, -1)
+        left, top, _, _ = (side * times for side in self.borders)
+        result[..., top : top + inner.shape[-2], left : left + inner.shape[-1]] = inner
+        return result
 
 
-def steps(lumas: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean absolute step between neighboring columns, ``(W - 1,)``, and rows, ``(H - 1,)``, of ``(H, W)`` pictures."""
-    floats = [luma.to(torch.float32) for luma in lumas]
-    across = torch.stack([(luma[:, 1:] - luma[:, :-1]).abs().mean(0) for luma in floats]).mean(0)
-    down = torch.stack([(luma[1:] - luma[:-1]).abs().mean(1) for luma in floats]).mean(0)
-    return across, down
+def _repeat(native: Tensor, axis: Axis, times: int, dim: int) -> Tensor:
+    if axis.even:
+        return native if axis.even * times == 1 else native.repeat_interleave(axis.even * times, dim)
+    return native.repeat_interleave(_widths(axis, native.device) * times, dim)
 
 
-def _strays(lumas: Sequence[Tensor], scale: int, dim: int) -> float:
-    """Share of samples that are far from the middle of their run of ``scale``."""
-    shares = []
-    for luma in lumas:
-        runs = luma.to(torch.float32).unfold(dim, scale, scale)
-        shares.append(float(((runs - runs[..., scale // 2, None]).abs() > STRAY_CODES).float().mean()))
-    return sum(shares) / len(shares)
+def part(picture: Tensor, box: Box) -> Tensor:
+    """What lies in ``box`` of ``(..., H, W)``."""
+    left, top, right, bottom = box
+    return picture[..., top:bottom, left:right]
 
 
-def _blurred_axis(profile: Tensor, lumas: Sequence[Tensor], dim: int) -> int:
-    """The largest enlargement of which every phase but the border has small steps only, and hardly any large one."""
-    size = len(profile) + 1
-    for scale in range(LARGEST, 1, -1):
-        if size % scale or size // scale < SMALLEST_SIDE:
-            continue
-        phases = [float(profile[phase::scale].mean()) for phase in range(scale)]
-        # Codecs have blocks of 8 and 16 themselves, whose borders are faint.
-        faintest, inner = (FAINTEST, INNER) if scale % 8 else (BLOCKY_FAINTEST, BLOCKY_INNER)
-        if phases[-1] > faintest and max(phases[:-1]) < inner * phases[-1] and _strays(lumas, scale, dim) < STRAY_SHARE:
-            return scale
-    return 1
-
-
-def blurred_scale(lumas: Sequence[Tensor]) -> tuple[int, int]:
-    """The same as :func:`native_scale` for pictures behind a lossy codec.
-
-    Args:
-        lumas: ``(H, W)`` in 8-bit codes, of one size.
-    """
-    across, down = steps(lumas)
-    looked_at = lumas[:: -(-len(lumas) // VERIFIED)]
-    found = _blurred_axis(across, looked_at, 1), _blurred_axis(down, looked_at, 0)
-    return found if max(found) <= FLATTEST * min(found) else (1, 1)
-
-
-def fractional_scale(profile: Tensor) -> Fraction | None:
-    """An enlargement along one axis that is not a whole number, such as 9/2: native pixels alternate in width.
-
-    Args:
-        profile: steps along the axis, see :func:`steps`.
-
-    Returns:
-        None when there is none, or a whole one.
-    """
-    for period in range(3, LONGEST_PERIOD + 1):
-        if (len(profile) + 1) // period < SMALLEST_SIDE // 4:
-            break
-        phases = torch.stack([profile[phase::period].mean() for phase in range(period)])
-        borders = phases > EVIDENT * phases.max()
-        places = borders.nonzero().squeeze(1).tolist()
-        count = len(places)
-        if not 2 <= count <= period // 2 or float(phases.max()) <= FAINTEST:
-            continue
-        widths = [(b - a) % period for a, b in zip(places, [*places[1:], places[0]], strict=True)]
-        quiet = float(phases[~borders].max()) < INNER * float(phases[borders].min())
-        if quiet and max(widths) - min(widths) == 1 and gcd(period, count) == 1:
-            return Fraction(period, count)
-    return None
-
-
-def to_native(picture: Tensor, scale: tuple[int, int]) -> Tensor:
-    """One sample of each run: ``(..., H, W)`` to ``(..., H / down, W / across)``."""
-    across, down = scale
-    return picture[..., ::down, ::across]
+def run_starts(axis: Axis, device: torch.device) -> tuple[Tensor, Tensor]:
+    """First stored pixel of each run, and its width, ``(count,)`` each."""
+    return _starts(axis, device), _widths(axis, device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vdequant.quantizers.base import MARGIN, Cells
+from vdequant.quantizers.base import MARGIN, Cells, room_of
 
 WINDOW = 7  # pixels a side over which means are taken
 SPREAD = 4.5  # a single true pixel may lie this many reaches away: what the networks were trained with
@@ -42,6 +42,7 @@ class MeanCells:
     spread: float = SPREAD
     dithered: bool = True
     lossy: bool = False
+    room: Tensor | None = None  # of the cells without dither, see room_of
 
     def _bounds(self) -> tuple[Tensor, Tensor]:
         """How far a local mean may lie below and above the stored one."""
@@ -85,4 +86,4 @@ def dithered_cells(cells: Cells) -> Cells:
     """The cells of the same stored picture when it is known to be dithered; dithered ones are returned as they are."""
     if cells.dithered:
         return cells
-    return MeanCells(cells.stored, cells.low, cells.high, lossy=cells.lossy)
+    return MeanCells(cells.stored, cells.low, cells.high, lossy=cells.lossy, room=room_of(cells))

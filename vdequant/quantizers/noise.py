@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vdequant.quantizers.grid import Axis, Grid, run_starts
+
 BLOCK = 8
 STILL = 2.0  # codes: mean change of a block's luma up to which its content is taken for unchanged
 FEWEST = 16  # blocks that must tell
@@ -20,16 +22,25 @@ TAIL = 0.9  # quantile of the differences within native pixels
 CHROMA_GAIN = 2.0  # of an RGB error over that of luma
 
 
-def ringing(lumas: Sequence[Tensor], native: tuple[int, int]) -> float:
+def ringing(lumas: Sequence[Tensor], grid: Grid) -> float:
     """The same for enlarged pictures: from the differences within native pixels, all of one value before the codec."""
-    across, down = native
     spreads = []
     for luma in lumas:
-        height, width = luma.shape[0] // down * down, luma.shape[1] // across * across
-        blocks = luma[:height, :width].to(torch.float32).reshape(height // down, down, width // across, across)
-        spreads.append((blocks - blocks.mean(dim=(1, 3), keepdim=True)).abs().flatten()[::7])
+        inner = grid.crop(luma).to(torch.float32)
+        means = _run_means(_run_means(inner, grid.columns, -1), grid.rows, -2)
+        spreads.append((inner - grid.widen(means)).abs().flatten()[::7])
     told = torch.cat(spreads)
     return min(MOST, max(LEAST, CHROMA_GAIN * float(told[:: max(1, len(told) >> 20)].quantile(TAIL))))
+
+
+def _run_means(values: Tensor, axis: Axis, dim: int) -> Tensor:
+    """Mean of each run along ``dim`` of ``(H, W)``."""
+    _, widths = run_starts(axis, values.device)
+    index = torch.arange(axis.count, device=values.device).repeat_interleave(widths)
+    shape = list(values.shape)
+    shape[dim] = axis.count
+    sums = values.new_zeros(shape).index_add_(dim, index, values)
+    return sums / widths.view([-1] + [1] * (-dim - 1))
 
 
 def flicker(lumas: Sequence[Tensor]) -> float:

@@ -59,6 +59,15 @@ def axis_reach(palette: Tensor) -> Tensor:
     return torch.stack([torch.minimum(down, palette), torch.minimum(up, 1 - palette)], dim=1)
 
 
+def half_gaps(palette: Tensor) -> Tensor:
+    """Half the distance of each color of ``(K, 3)`` to its nearest neighbor, ``(K,)``: what each cell has all round.
+
+    A color without neighbors has the whole unit cube.
+    """
+    gaps = torch.cdist(palette, palette, compute_mode="donot_use_mm_for_euclid_dist")
+    return (gaps.fill_diagonal_(torch.inf).amin(1) / 2).clamp(max=1.0)
+
+
 def _pixels(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(-1, 3)
 
@@ -99,6 +108,7 @@ class PaletteCells:
     high: Tensor
     index: Tensor  # (P,) palette index of each pixel; -1 where the stored color is not in the palette
     palette: Tensor
+    room: Tensor  # (N, 1, H, W): distance to the nearest border
     spread: float = 1.5
     dithered: bool = False
     lossy: bool = False
@@ -176,7 +186,11 @@ class PaletteQuantizer:
         self.palette = exact if exact.ndim == 3 else _distinct(exact)
         fixed = self.palette.detach().to("cpu", torch.float32)
         self._each = [PaletteQuantizer(one) for one in fixed] if fixed.ndim == 3 else []
-        self._reach = axis_reach(fixed) if fixed.ndim == 2 else fixed
+        # Per color the six reaches and the room, with one more row for the unknown color, index -1: none at all.
+        self._reach = fixed
+        if fixed.ndim == 2:
+            own = torch.cat([axis_reach(fixed).flatten(1), half_gaps(fixed)[:, None]], dim=1)
+            self._reach = torch.cat([own, torch.zeros(1, 7)])
         codes = (fixed * 255).round()
         # Almost every palette is of 8-bit colors: then a table by color code replaces the search for the nearest.
         self._is_8_bit = bool(((fixed * 255 - codes).abs() < 1e-3).all())
@@ -223,11 +237,11 @@ class PaletteQuantizer:
             own = zip(self._each, torch.split(y, 1), strict=True)
             return JoinedCells([quantizer.cells(one, dithered) for quantizer, one in own])
         index = self._stored_index(y)
-        # One more row for the unknown color, index -1: no reach at all.
-        reach = torch.cat([self._reach.flatten(1), torch.zeros(1, 6)]).to(y)
+        reach = self._reach.to(y)
         count, _, height, width = y.shape
-        planes = reach.index_select(0, index % len(reach)).view(count, height, width, 2, 3).permute(3, 0, 4, 1, 2)
-        return PaletteCells(y, y - planes[0], y + planes[1], index, palette, 4.5 if dithered else 1.5, dithered)
+        planes = reach.index_select(0, index % len(reach)).view(count, height, width, 7).permute(0, 3, 1, 2)
+        low, high, room = y - planes[:, :3], y + planes[:, 3:6], planes[:, 6:]
+        return PaletteCells(y, low, high, index, palette, room, 4.5 if dithered else 1.5, dithered)
 
     def _stored_index(self, y: Tensor) -> Tensor:
         """``(P,)`` index of each pixel's color, -1 where it is not in the palette."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_picture
-from vdequant.quantizers.base import MARGIN, Cells, Quantizer, per_picture
+from vdequant.quantizers.base import MARGIN, Cells, Quantizer, per_picture, room_of
 
 
 class JoinedCells:
@@ -24,6 +24,7 @@ class JoinedCells:
         self.stored = torch.cat([part.stored for part in parts])
         self.low = torch.cat([part.low for part in parts])
         self.high = torch.cat([part.high for part in parts])
+        self.room = torch.cat([room_of(part) for part in parts])
         self.spread = max(part.spread for part in parts)
         self.dithered = any(part.dithered for part in parts)
         self.lossy = any(part.lossy for part in parts)

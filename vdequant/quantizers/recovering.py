@@ -14,6 +14,8 @@ from torch.nn import functional
 from vdequant.frames import Frame, Layout, Matrix
 from vdequant.quantizers.explaining import Explanation, explain, explain_again
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, rgb_to_codes
+from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.known_palettes import known_palettes
 from vdequant.quantizers.modes import METRIC, Histogram, Modes, find_clouds, find_modes, histogram, nearest_mode
 from vdequant.quantizers.snapping import REACH, Snap
 
@@ -27,6 +29,9 @@ FAR = 18.0  # codes that a pixel may lie from its color, with nothing near, wher
 SURE = 0.5  # share of the pixels that the snap must take to be worth while
 SURE_ALONE = 0.95  # the same for colors of no lattice and no machine: shaded pictures have large flat parts, too
 TYPICAL = 0.95  # quantile of the movements that is stated
+RARE_REACH = 5.0  # codes in the metric of the peaks: pixels of a machine's color that has no peak
+RARE_PIXELS, RARE_SHARE = 48, 4e-5  # of the pixels looked at, for such a color to be believed
+RARE_COST = 1e-3  # share of the pixels that may become unsure by them all
 STRAY = 2e-2  # share of the pixels from which a peak off the lattice is believed all the same
 
 
@@ -80,21 +85,39 @@ def _clean_colors(
     return found, colors, np.where(near[:, None], (stored + centers) / 2, centers)
 
 
-def recover(frames: Sequence[Frame], native: tuple[int, int], matrices: tuple[Matrix, ...]) -> Recovery | None:
+def _with_rare_colors(
+    counted: Histogram, found: Explanation, layout: Layout, colors: NDArray[np.int64], centers: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Further colors of a machine's palette that hold a few pixels each: of a sprite, or of one screen of a clip.
+
+    They have no peak of their own beside those of heavy colors, but their place is known.
+    """
+    table = known_palettes()[found.name]
+    rest = table[~(table[:, None] == colors[None]).all(-1).any(1)]
+    stored = rgb_to_codes(torch.from_numpy(rest / 255), layout, found.matrix).numpy()
+    index, distance = nearest_mode(counted.codes, stored)
+    _, rival = nearest_mode(counted.codes, centers)
+    own = (distance < RARE_REACH) & (2 * distance < rival)
+    pixels = np.bincount(index[own], weights=counted.counts[own], minlength=len(rest))
+    taken = pixels >= max(RARE_PIXELS, RARE_SHARE * counted.pixels)
+    return np.concatenate([colors, rest[taken]]), np.concatenate([centers, stored[taken]])
+
+
+def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, ...]) -> Recovery | None:
     """Find the clean colors behind a lossy codec.
 
     Args:
         frames: sampled over the clip, of one layout.
-        native: horizontal and vertical size of a native pixel.
+        grid: of native pixels, None where every stored pixel is one.
         matrices: that come into question, the assumed one first.
 
     Returns:
         None when the clip is not drawn with few clean colors, or the codec left too little of them.
     """
     layout = frames[0].layout
-    codes = torch.stack([fold_codes(frame.planes, layout, native) for frame in frames])
+    codes = torch.stack([fold_codes(frame.planes, layout, grid) for frame in frames])
     colored = bool((codes[:, 1:] - 128).abs().amax() > GRAY) if layout.model == "yuv" else False
-    subsampled = native == (1, 1) and layout.chroma != (0, 0) and colored
+    subsampled = (grid is None or not grid.enlarged) and layout.chroma != (0, 0) and colored
     counted = histogram(_calm(codes) if subsampled else codes)
     if counted.pixels < CALM * codes[:, 0].numel():
         return None
@@ -102,21 +125,41 @@ def recover(frames: Sequence[Frame], native: tuple[int, int], matrices: tuple[Ma
     if modes.peaked < PEAKED or not 2 <= len(modes.codes) <= MOST_COLORS:
         return None
     found, colors, centers = _clean_colors(counted, modes, layout, matrices)
-    snap = Snap(
-        torch.from_numpy(colors / 255).float(),
-        torch.from_numpy(centers).float(),
-        torch.from_numpy(_margins(counted, centers)).float(),
-        layout,
-        found.matrix,
-        REACH if subsampled else FAR,
-    )
+    far = REACH if subsampled else FAR
+    snap = _snap(counted, colors, centers, layout, found.matrix, far)
     clean, sure = snap(codes)
     share = float(sure.float().mean())
+    if found.name and found.levels is None and not subsampled:
+        more, places = _with_rare_colors(counted, found, layout, colors, centers)
+        richer = _snap(counted, more, places, layout, found.matrix, far)
+        also_clean, also_sure = richer(codes)
+        # Colors that are not there make the pixels of their neighbors unsure.
+        if float(also_sure.float().mean()) >= share - RARE_COST:
+            snap, clean, sure, colors, share = richer, also_clean, also_sure, more, float(also_sure.float().mean())
     if share < (SURE if found.name else SURE_ALONE):
         return None
     decoded = codes_to_rgb(codes.movedim(-3, -1), layout, found.matrix).clamp_(0, 1).movedim(-1, -3)
     moved = (clean - decoded).abs().amax(1)[sure[:, 0]]
     return Recovery(snap, found, colors, share, float(moved[:: max(1, len(moved) >> 20)].quantile(TYPICAL)) * 255)
+
+
+def _snap(
+    counted: Histogram,
+    colors: NDArray[np.int64],
+    centers: NDArray[np.float64],
+    layout: Layout,
+    matrix: Matrix,
+    far: float,
+) -> Snap:
+    """To these colors, which are stored as those centers."""
+    return Snap(
+        torch.from_numpy(colors / 255).float(),
+        torch.from_numpy(centers).float(),
+        torch.from_numpy(_margins(counted, centers)).float(),
+        layout,
+        matrix,
+        far,
+    )
 
 
 def _margins(counted: Histogram, centers: NDArray[np.float64]) -> NDArray[np.float64]:

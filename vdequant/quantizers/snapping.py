@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vdequant.checks import check_picture
 from vdequant.frames import Layout, Matrix
-from vdequant.quantizers.base import MARGIN, Cells, Quantizer
+from vdequant.quantizers.base import MARGIN, Cells, Quantizer, room_of
 from vdequant.quantizers.folding import codes_to_rgb
 from vdequant.quantizers.modes import METRIC
 from vdequant.quantizers.tolerance import ToleranceQuantizer
@@ -21,6 +21,7 @@ from vdequant.quantizers.tolerance import ToleranceQuantizer
 REACH = 9.0  # codes, in the metric of the peaks, that a pixel may lie from its clean color
 FAR_MARGIN = 0.5  # beyond that: of the distance to the second nearest color
 UNSURE, UNKNOWN = -1, -2  # labels of codes
+NEARLY_ALL = 0.97  # share of clean pixels from which a clip counts as what was there before its codec
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,11 @@ class MixedCells:
         return torch.where(self.clean, self.inner.high, self.loose.high)
 
     @property
+    def room(self) -> Tensor:
+        """See :func:`~vdequant.quantizers.base.room_of`."""
+        return torch.where(self.clean, room_of(self.inner), room_of(self.loose))
+
+    @property
     def spread(self) -> float:
         """See :class:`~vdequant.quantizers.base.Cells`."""
         return self.inner.spread
@@ -139,10 +145,13 @@ class SnappedQuantizer:
         colors: ``(K, 3)`` clean 8-bit colors in [0, 1].
         inner: the quantizer of the clean colors: a lattice or their palette.
         tolerance: radius in [0, 1] units of the cells of all other colors.
+        sure: share of the clip's pixels that are clean. When nearly all are, restorers are told of exact pictures, so
+            that a capture is restored as the picture before its codec would be.
     """
 
-    def __init__(self, colors: Tensor, inner: Quantizer, tolerance: float) -> None:
+    def __init__(self, colors: Tensor, inner: Quantizer, tolerance: float, sure: float = 0.0) -> None:
         self.inner, self.loose = inner, ToleranceQuantizer(tolerance)
+        self.lossy = sure < NEARLY_ALL
         self.tolerance = tolerance
         self._known = torch.zeros(1 << 24, dtype=torch.bool)
         codes = (colors * 255).round().long()
@@ -181,4 +190,4 @@ class SnappedQuantizer:
         packed = ((codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]).flatten()
         known = self._tables[y.device].index_select(0, packed).view(len(y), 1, *y.shape[-2:])
         clean = known & ((scaled - whole).abs().amax(1, keepdim=True) < 0.01)
-        return MixedCells(self.inner.cells(y), self.loose.cells(y), clean)
+        return MixedCells(self.inner.cells(y), self.loose.cells(y), clean, self.lossy)

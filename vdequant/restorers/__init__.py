@@ -8,6 +8,10 @@ To add one, write a class without constructor arguments in a file of its own and
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from vdequant.errors import UsageError
+
 # name -> "module:Class", imported on use
 RESTORERS: dict[str, str] = {
     "identity": "vdequant.restorers.identity:Identity",
@@ -15,3 +19,19 @@ RESTORERS: dict[str, str] = {
     "cellnet-s": "vdequant.restorers.cellnet:CellnetSmall",
     "cellnet-m": "vdequant.restorers.cellnet:CellnetMedium",
 }
+# Files of networks that others trained: a restorer without a line above, see restorers/community.py.
+WEIGHTS_ENDINGS = (".pth", ".pt", ".ckpt", ".safetensors")
+
+
+def is_weights_file(name: str) -> bool:
+    """Whether the name is that of a file of weights, by its ending."""
+    return Path(name).suffix.lower() in WEIGHTS_ENDINGS
+
+
+def check_restorer(name: str, *others: str) -> None:
+    """Raise :class:`UsageError` unless ``name`` is a restorer of the table, one of ``others``, or a file of weights."""
+    if name not in RESTORERS and name not in others and not is_weights_file(name):
+        known = ", ".join((*others, *RESTORERS))
+        raise UsageError(
+            f"expected --restorer as one of {known}, or a file ({' '.join(WEIGHTS_ENDINGS)}), got {name!r}"
+        )

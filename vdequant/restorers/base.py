@@ -10,6 +10,8 @@ from torch import Tensor
 
 from vdequant.quantizers.base import Cells
 
+WHOLE_PICTURE = 1 << 20  # halo of a restorer that may look at everything: it is never given tiles
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -17,7 +19,7 @@ class Needs:
 
     Attributes:
         multiple_of: height and width are multiples of this; the caller pads and crops.
-        halo: how far in pixels an output sample can see; tiles overlap by it.
+        halo: how far in pixels an output sample can see; tiles overlap by it. WHOLE_PICTURE where nobody knows.
         min_size: smallest height and width; the caller pads and crops.
         align: tiles are cut at multiples of this, for restorers that look at blocks of pixels.
     """
@@ -47,4 +49,22 @@ class Restorer(Protocol):
         Returns:
             A new tensor of the same shape and device, float32 in [0, 1], not yet projected into ``cells``.
         """
+        ...
+
+
+class Scaler(Protocol):
+    """Enlarges restored pictures by a whole factor, otherwise than by repeating their pixels."""
+
+    factor: int
+
+    def describe(self) -> str:
+        """A few words for the plan line."""
+        ...
+
+    def to(self, device: torch.device) -> Scaler:
+        """The same on ``device``; may return itself."""
+        ...
+
+    def enlarge(self, x: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` float32 in [0, 1] to ``(N, 3, factor * H, factor * W)``, as fine."""
         ...

@@ -8,7 +8,7 @@ from torch import Tensor
 from vdequant.checks import check_picture
 from vdequant.models.cellnet import Cellnet
 from vdequant.models.weights import fresh_cellnet
-from vdequant.quantizers.base import Cells
+from vdequant.quantizers.base import Cells, box_room, room_of
 from vdequant.restorers.base import Needs
 
 LOSSY_REACH = 12 / 255  # the widest cell that training saw behind a codec; JPEG's reach of one sample is far wider
@@ -31,11 +31,12 @@ class _CellnetRestorer:
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        low, high, spread = cells.low, cells.high, cells.spread
+        low, high, spread, room = cells.low, cells.high, cells.spread, room_of(cells)
         if cells.lossy:
             low, high, spread = torch.maximum(low, y - LOSSY_REACH), torch.minimum(high, y + LOSSY_REACH), 1.0
+            room = box_room(y, low, high)
         facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(spread > 1.0)]], device=y.device)
-        proposal: Tensor = self.net(y, low, high, torch.full((len(y),), spread, device=y.device), facts)
+        proposal: Tensor = self.net(y, low, high, room, torch.full((len(y),), spread, device=y.device), facts)
         return proposal.clamp_(0, 1)
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Generic, TypeVar
 
 import torch
@@ -31,17 +32,17 @@ class CpuWorkers(Generic[R]):
         torch.set_num_threads(1)
         self._pool = ThreadPoolExecutor(count, "vdequant-restore", initializer=torch.set_num_threads, initargs=(1,))
 
-    def _run(self, frame: Frame) -> R:
+    def _run(self, work: Callable[[], R]) -> R:
         began = time.perf_counter()
         with torch.inference_mode():  # per thread, so it cannot be set once outside
-            result = self.work(frame)
+            result = work()
         with self._lock:
             self._busy += time.perf_counter() - began
         return result
 
     def submit(self, frame: Frame) -> Future[R]:
         """Queue one frame."""
-        return self._pool.submit(self._run, frame)
+        return self._pool.submit(self._run, partial(self.work, frame))
 
     def flush(self) -> None:
         """Nothing is collected here."""
@@ -53,3 +54,22 @@ class CpuWorkers(Generic[R]):
     def close(self) -> None:
         """Drop what has not started and wait for what has."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class PlannedWorkers(CpuWorkers[R]):
+    """Workers whose frames are looked at in order first.
+
+    ``plan`` is called for every frame in order, on the thread that submits, and its answer is called by a worker.
+    Workers start in order: one may wait for the result of an earlier frame.
+    """
+
+    def __init__(self, plan: Callable[[Frame], Callable[[], R]], count: int) -> None:
+        super().__init__(lambda frame: plan(frame)(), count)
+        self.plan = plan
+
+    def submit(self, frame: Frame) -> Future[R]:
+        """Plan one frame here and queue the rest."""
+        torch.set_num_threads(1)  # of this thread as well: more of them would take the workers' cores
+        with torch.inference_mode():
+            planned = self.plan(frame)
+        return self._pool.submit(self._run, planned)

@@ -13,25 +13,26 @@ from torch import Tensor
 from vdequant.training.data import SUFFIXES, Bank
 from vdequant.training.degrade import PaletteRecord
 
-Packed = tuple[Tensor, Tensor, Tensor, bool]
+VERSION = 3  # of what is made of the pictures; a cache of another version is left alone
+Packed = tuple[Tensor, Tensor, Tensor, bool, Tensor]
 
 
 def fingerprint(folders: Sequence[Path]) -> str:
     """Eight hexadecimal digits that change with the names and sizes of the pictures."""
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    listing = "\n".join(f"{file.resolve()} {file.stat().st_size}" for file in files)
+    listing = f"version {VERSION}\n" + "\n".join(f"{file.resolve()} {file.stat().st_size}" for file in files)
     return f"{zlib.crc32(listing.encode()):08x}"
 
 
 def _packed(record: PaletteRecord) -> Packed:
-    arrays = (record.index, record.palette, record.reach)
-    index, palette, reach = (torch.from_numpy(np.array(array)) for array in arrays)
-    return index, palette, reach, record.dithered
+    arrays = (record.index, record.palette, record.reach, record.kept)
+    index, palette, reach, kept = (torch.from_numpy(np.array(array)) for array in arrays)
+    return index, palette, reach, record.dithered, kept
 
 
 def _record(packed: Packed) -> PaletteRecord:
-    index, palette, reach, dithered = packed
-    return PaletteRecord(index.numpy(), palette.numpy(), reach.numpy(), dithered)
+    index, palette, reach, dithered, kept = packed
+    return PaletteRecord(index.numpy(), palette.numpy(), reach.numpy(), dithered, kept.numpy())
 
 
 def save_bank(bank: Bank, path: Path) -> None:

@@ -13,24 +13,34 @@ from PIL import Image
 from torch import Tensor
 
 from vdequant.errors import InputError
+from vdequant.quantizers.base import box_room, room_of
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
+from vdequant.training.screens import flat_record, with_text
 
 SIDE = 256
 SUFFIXES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
+SMOOTH_SHARE = 0.05  # synthetic gradients for each tile, to be cut to palettes too
+FLAT_SHARE = 0.15  # screens of pixel art for each tile
+TEXT_SHARES = (0.1, 0.35)  # of the plain and of the dithered palette records have text over them
 MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
-SHARES = (0.6, 0.24, 0.08, 0.08)  # of a batch: lattice, palette, lossy, flat art that is its own truth
+SHARES = (0.62, 0.27, 0.05, 0.06)  # of a batch: lattice, palette, lossy, flat art that is its own truth
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Training pairs: ``truth``, ``stored``, ``low``, ``high`` ``(N, 3, S, S)``; ``spread`` (N,); ``facts`` (N, 3)."""
+    """Training pairs.
+
+    ``truth``, ``stored``, ``low``, ``high`` ``(N, 3, S, S)``; ``room`` ``(N, 1, S, S)``; ``spread`` (N,);
+    ``facts`` (N, 3).
+    """
 
     truth: Tensor
     stored: Tensor
     low: Tensor
     high: Tensor
+    room: Tensor
     spread: Tensor
     facts: Tensor
 
@@ -47,7 +57,7 @@ class Bank:
         tiles: list of ``(256, 256, 3)`` uint8.
         palettes: (tile number, record) pairs.
         lossy: (tile number, decoded tile) pairs.
-        flat: records of game screens cut to few colors, which stand for art that was drawn with a palette.
+        flat: screens of pixel art, which are their own truth.
         photos: tile numbers that are photographs; lattices need more of them, for grain hides in the finest cells.
         held: tile numbers kept out of training for validation; all tiles of one source picture stand on one side.
     """
@@ -109,18 +119,23 @@ def build_bank(folders: list[Path], seed: int, palettes_per_tile: int = 2, lossy
     """Read tiles and make the expensive degradations once; about four minutes on one core for 2,600 tiles."""
     rng = np.random.default_rng(seed)
     tiles, paths = read_tiles(folders)
+    smooth = [gradient(rng, SIDE) for _ in range(round(SMOOTH_SHARE * len(tiles)))]
+    tiles, paths = tiles + smooth, paths + [""] * len(smooth)
     palettes = [pair for _ in range(palettes_per_tile) for pair in palettes_of(tiles, rng)]
     lossy: list[tuple[int, np.ndarray]] = []
-    flat: list[PaletteRecord] = []
-    held = frozenset(i for i, path in enumerate(paths) if source_is_held(path))
+    flat = [flat_record(rng) for _ in range(round(FLAT_SHARE * len(tiles)))]
+    held = frozenset(i for i, path in enumerate(paths) if path and source_is_held(path))
     for number, tile in enumerate(tiles):
         if rng.random() < lossy_share:
             lossy.append((number, lossy_tile(tile, rng)))
-        if "games" in paths[number]:
-            record = palette_record(tile, [], rng)
-            if not record.dithered and number not in held:
-                flat.append(record)
     photos = frozenset(i for i, path in enumerate(paths) if "photo" in path)
+    palettes = [
+        (
+            number,
+            with_text(record, rng) if number not in held and rng.random() < TEXT_SHARES[record.dithered] else record,
+        )
+        for number, record in palettes
+    ]
     return Bank(tiles, palettes, lossy, flat, held, photos)
 
 
@@ -152,7 +167,7 @@ def gradient(rng: np.random.Generator, side: int) -> np.ndarray:
     return picture
 
 
-Sample = tuple[Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]]
+Sample = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]]
 
 
 class Sampler:
@@ -192,16 +207,20 @@ class Sampler:
         quantizer = random_lattice(self.rng)
         stored = quantizer.quantize(truth[None])
         cells = quantizer.cells(stored)
-        return truth, stored[0], cells.low[0], cells.high[0], 1.0, (0.0, 0.0, 0.0)
+        return truth, stored[0], cells.low[0], cells.high[0], room_of(cells)[0], 1.0, (0.0, 0.0, 0.0)
 
     def _palette(self, record: PaletteRecord, truth: np.ndarray | None) -> Sample:
         corner = self._corner()
         index = _crop(record.index, self.side, corner).astype(np.int64)
         stored = to_tensor(record.palette[index])
-        reach = torch.from_numpy(record.reach[index]).permute(2, 3, 0, 1)
-        goal = stored if truth is None else to_tensor(_crop(truth, self.side, corner))
+        reach = torch.from_numpy(record.reach[index]).permute(2, 0, 1)
+        goal = stored
+        if truth is not None:
+            kept = torch.from_numpy(_crop(record.kept, self.side, corner).copy())
+            goal = torch.where(kept, stored, to_tensor(_crop(truth, self.side, corner)))
         spread = 4.5 if record.dithered else 1.5
-        return goal, stored, stored - reach[0], stored + reach[1], spread, (float(record.dithered), 0.0, 1.0)
+        facts = (float(record.dithered), 0.0, 1.0)
+        return goal, stored, stored - reach[:3], stored + reach[3:6], reach[6:], spread, facts
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]
@@ -211,7 +230,8 @@ class Sampler:
         # What a probe would say of such a clip: roughly how far values are off, between 2 and 12 codes.
         radius = float((stored - truth).abs().quantile(0.9)) * float(self.rng.uniform(0.8, 1.4))
         radius = min(max(radius, 2 / 255), 12 / 255)
-        return truth, stored, (stored - radius).clamp(0, 1), (stored + radius).clamp(0, 1), 1.0, (0.0, 1.0, 0.0)
+        low, high = (stored - radius).clamp(0, 1), (stored + radius).clamp(0, 1)
+        return truth, stored, low, high, box_room(stored, low, high), 1.0, (0.0, 1.0, 0.0)
 
     def _one(self) -> Sample:
         kind = int(self.rng.choice(4, p=self.shares))
@@ -228,15 +248,15 @@ class Sampler:
         """``count`` pairs, always the same ones for the same seed and ``number``."""
         self.rng = np.random.default_rng((self.seed, number))
         samples = [self._one() for _ in range(count)]
-        pictures = torch.stack([torch.stack(sample[:4]) for sample in samples], dim=1)  # (4, N, 3, S, S)
+        planes = torch.stack([torch.cat(sample[:5]) for sample in samples])  # (N, 13, S, S)
         if self.rng.random() < 0.5:
-            pictures = pictures.flip(-1)
+            planes = planes.flip(-1)
         if self.rng.random() < 0.5:
-            pictures = pictures.flip(-2)
+            planes = planes.flip(-2)
         if self.rng.random() < 0.5:
-            pictures = pictures.transpose(-1, -2)
-        pictures = pictures[:, :, torch.from_numpy(self.rng.permutation(3))]
-        spread = torch.tensor([sample[4] for sample in samples])
-        facts = torch.tensor([sample[5] for sample in samples])
-        truth, stored, low, high = (part.contiguous() for part in pictures)
-        return Batch(truth, stored, low, high, spread, facts)
+            planes = planes.transpose(-1, -2)
+        order = torch.from_numpy(self.rng.permutation(3))
+        truth, stored, low, high = (planes[:, i : i + 3][:, order].contiguous() for i in (0, 3, 6, 9))
+        spread = torch.tensor([sample[5] for sample in samples])
+        facts = torch.tensor([sample[6] for sample in samples])
+        return Batch(truth, stored, low, high, planes[:, 12:].contiguous(), spread, facts)

@@ -13,20 +13,47 @@ import torch
 from PIL import Image
 
 from vdequant.media.roundtrip import h264_roundtrip
-from vdequant.quantizers.palette import axis_reach
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.palette import PaletteQuantizer, axis_reach, half_gaps, nearest_index
 from vdequant.quantizers.uniform import Expansion, UniformQuantizer
 
-BAYER_4 = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], dtype=np.float32) / 16 - 0.47
+PATTERNED = ("bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise")
+FIXED_SHARE = 0.08  # of the palettes do not come from the picture: a few levels of each channel
 
 
 @dataclass(frozen=True)
 class PaletteRecord:
-    """A tile cut to a palette: index ``(H, W)`` uint8, palette ``(K, 3)`` uint8, reach ``(K, 2, 3)`` float32."""
+    """A tile cut to a palette.
+
+    Attributes:
+        index: ``(H, W)`` uint8.
+        palette: ``(K, 3)`` uint8.
+        reach: ``(K, 7)`` float32: of each color's cell along the axes down (3) and up (3), and its room (1).
+        dithered: cells hold for local means only.
+        kept: ``(H, W)`` bool: where the stored color is the truth, as in text that lies over a picture.
+    """
 
     index: np.ndarray
     palette: np.ndarray
     reach: np.ndarray
     dithered: bool
+    kept: np.ndarray
+
+
+def reach_of(palette: np.ndarray) -> np.ndarray:
+    """``(K, 7)`` float32, see :class:`PaletteRecord`; of ``(K, 3)`` uint8."""
+    colors = torch.from_numpy(palette).float() / 255
+    return torch.cat([axis_reach(colors).flatten(1), half_gaps(colors)[:, None]], dim=1).numpy()
+
+
+def fixed_palette(rng: np.random.Generator) -> Image.Image:
+    """A few evenly spaced levels of each channel, as early computers and web browsers had."""
+    counts = [(2, 2, 2), (4, 4, 4), (6, 6, 6), (8, 8, 4), (3, 3, 3)][int(rng.integers(5))]
+    axes = [np.linspace(0, 255, count).round().astype(np.uint8) for count in counts]
+    colors = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    image = Image.new("P", (1, 1))
+    image.putpalette(colors.tobytes())
+    return image
 
 
 def random_palette(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> Image.Image:
@@ -53,26 +80,28 @@ def used_palette(image: Image.Image, index: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def palette_record(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> PaletteRecord:
-    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette; 60 % plain, 28 % Floyd-Steinberg, 12 % Bayer 4x4."""
-    palette = random_palette(tile, others, rng)
-    dither = rng.choice(["none", "error diffusion", "ordered"], p=[0.6, 0.28, 0.12])
-    if dither == "none" and not others:
+    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette; 60 % plain, 22 % Floyd-Steinberg, 18 % ordered."""
+    fixed = rng.random() < FIXED_SHARE
+    palette = fixed_palette(rng) if fixed else random_palette(tile, others, rng)
+    dither = str(rng.choice(["none", "error diffusion", "ordered"], p=[0.6, 0.22, 0.18]))
+    if dither == "none" and not others and not fixed:
         image = palette
-    elif dither == "error diffusion":
-        image = Image.fromarray(tile).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     else:
-        source = tile.astype(np.float32)
-        if dither == "ordered":
-            count = max(2, len(np.unique(np.asarray(palette))))
-            step = 255 / max(2.0, count ** (1 / 2.2))
-            height, width = tile.shape[:2]
-            pattern = np.tile(BAYER_4, (height // 4 + 1, width // 4 + 1))[:height, :width, None]
-            source = source + pattern * step * rng.uniform(0.5, 1.0)
-        clipped = Image.fromarray(source.clip(0, 255).round().astype(np.uint8))
-        image = clipped.quantize(palette=palette, dither=Image.Dither.NONE)
+        kind = Image.Dither.FLOYDSTEINBERG if dither == "error diffusion" else Image.Dither.NONE
+        image = Image.fromarray(tile).quantize(palette=palette, dither=kind)
     colors, index = used_palette(image, np.asarray(image))
-    reach = axis_reach(torch.from_numpy(colors).float() / 255).numpy()
-    return PaletteRecord(index, colors, reach, dither != "none")
+    if dither == "ordered" and len(colors) > 1:
+        index = _patterned(tile, colors, str(rng.choice(PATTERNED)))
+    return PaletteRecord(index, colors, reach_of(colors), dither != "none", np.zeros(index.shape, bool))
+
+
+def _patterned(tile: np.ndarray, colors: np.ndarray, kind: str) -> np.ndarray:
+    """Index map of ``tile`` dithered to ``colors`` (sorted, distinct) by a fixed pattern."""
+    quantizer = PaletteQuantizer(torch.from_numpy(colors).float() / 255)
+    picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
+    stored = DitherQuantizer(quantizer, kind).quantize(picture)
+    flat = stored[0].permute(1, 2, 0).reshape(-1, 3)
+    return nearest_index(flat, quantizer.palette).reshape(tile.shape[:2]).numpy().astype(np.uint8)
 
 
 def random_lattice(rng: np.random.Generator) -> UniformQuantizer:

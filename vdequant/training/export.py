@@ -31,14 +31,15 @@ def count_parameters(net: torch.nn.Module) -> int:
 CARD = """# {name}
 
 One residual network at full resolution for every quantizer: it is told each sample's cell (stored value, distance down
-and up) and answers inside it. {parameters:,} parameters, {macs:,} multiply-accumulates a pixel, receptive radius
-{radius} pixels.
+and up, room) and answers inside it; a gate keeps what was meant as it is. {parameters:,} parameters, {macs:,}
+multiply-accumulates a pixel, receptive radius {radius} pixels.
 
 {data}
 - **Degradations**: 2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
-  replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means and octree, plain,
-  Floyd-Steinberg and Bayer 4x4; x264 and JPEG after a 3- to 6-bit quantizer; game screens cut to a palette as their
-  own truth, so that flat art is left alone; a share of the lattice crops is synthetic gradients.
+  replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means, octree and fixed
+  levels, plain and dithered (Floyd-Steinberg, Bayer 2, 4 and 8, checkerboard, column, blue noise), a share of them with
+  text over them that stays; x264 and JPEG after a 3- to 6-bit quantizer; made-up screens of pixel art as their own
+  truth, so that flat art is left alone; synthetic gradients.
 - **Training**: {before}{steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16
   autocast), Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train cellnet`, source
   revision {revision}.

@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from vdequant.training.data import Bank, Batch, Sampler
 from vdequant.training.log import TrainLog
 from vdequant.training.optimizing import MuonAdamW
 from vdequant.training.parallel import Ranks
-from vdequant.training.prefetch import ahead
+from vdequant.training.prefetch import numbered
 from vdequant.training.validation import Validation
 
 
@@ -41,6 +42,7 @@ class TrainSettings:
         save_every: seconds between checkpoints.
         validate_every: steps between validations; 0 for none.
         log_every: steps between lines of the log.
+        loaders: processes that make batches; 0: a thread, which is enough for a CPU.
     """
 
     minutes: float = 0.0
@@ -53,19 +55,23 @@ class TrainSettings:
     save_every: float = 120.0
     validate_every: int = 2000
     log_every: int = 200
+    loaders: int = 0
     seed: int = 1
+
+
+HALF_SHARE = 0.03  # of the squared half cell in the unit of the loss; palettes' cells are wide, their errors small
 
 
 def cell_loss(answer: Tensor, batch: Batch) -> Tensor:
     """Squared error in units of the do-nothing error of each picture, so that every kind and depth weighs alike.
 
-    A tenth of the squared half cell is added to the unit: pictures that were stored without loss (flat art) would
+    A small part of the squared half cell is added to the unit: pictures that were stored without loss (flat art) would
     otherwise divide by zero, and this is how much a change of them counts.
     """
     squared = (answer - batch.truth).square().mean(dim=(1, 2, 3))
     nothing = (batch.stored - batch.truth).square().mean(dim=(1, 2, 3))
     half = ((batch.high - batch.low) / 2).square().mean(dim=(1, 2, 3))
-    return (squared / (nothing + 0.1 * half).clamp(min=1e-7)).mean()
+    return (squared / (nothing + HALF_SHARE * half).clamp(min=1e-7)).mean()
 
 
 class Trainer:
@@ -144,7 +150,7 @@ class Trainer:
         """Learn from one batch; returns its loss."""
         self.optimizer.rate = self._rate()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            answer = self.parallel(batch.stored, batch.low, batch.high, batch.spread, batch.facts)
+            answer = self.parallel(batch.stored, batch.low, batch.high, batch.room, batch.spread, batch.facts)
         loss = cell_loss(answer, batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -157,16 +163,12 @@ class Trainer:
         self.steps += 1
         return float(loss.detach())
 
-    def _batches(self, bank: Bank) -> Callable[[], Batch]:
+    def _batches(self, bank: Bank) -> Iterator[Batch]:
+        """From the next step's on; each process draws others."""
         sampler = Sampler(bank, self.settings.seed, self.settings.side)
-        turn = self.steps
-
-        def draw() -> Batch:
-            nonlocal turn
-            turn += 1
-            return sampler.batch(self.settings.batch, turn * self.ranks.count + self.ranks.rank)
-
-        return draw
+        first = (self.steps + 1) * self.ranks.count + self.ranks.rank
+        draw = partial(sampler.batch, self.settings.batch)
+        return numbered(draw, first, self.ranks.count, processes=self.settings.loaders)
 
     def run(self, bank: Bank, told: Callable[[Trainer, float], None] | None = None) -> Cellnet:
         """Train until the schedule's end.
@@ -181,7 +183,7 @@ class Trainer:
         validation = Validation(bank) if self.settings.validate_every else None
         saved, mark, recent = time.monotonic(), time.monotonic(), []
         before = self.seconds
-        for drawn in ahead(self._batches(bank)):
+        for drawn in self._batches(bank):
             if self.done >= 1:
                 break
             recent.append(self.step(drawn.to(self.device)))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from vdequant.errors import InputError, UsageError
-from vdequant.models.cellnet import MEDIUM, SMALL, CellnetSpec
+from vdequant.models.cellnet import LARGE, MEDIUM, SMALL, CellnetSpec
 from vdequant.models.weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, build_bank, gradient, palettes_of
@@ -18,7 +18,7 @@ from vdequant.training.export import CardFacts, export_cellnet, model_card
 from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.parallel import join, leave
 
-SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM}
+SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM, "l": LARGE}
 SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
 OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
@@ -30,7 +30,7 @@ class Order:
 
     Attributes:
         folders: with full-color pictures.
-        size: "s" or "m".
+        size: "s", "m" or "l".
         output: the safetensors file; the model card goes beside it, as .md.
         runs: folder of checkpoints, logs and the cached training set.
         settings: of the loop.
@@ -61,7 +61,7 @@ def _bank(folders: Sequence[Path], runs: Path) -> Bank:
     cache = runs / f"bank-{fingerprint(folders)}.pt"
     if cache.exists():
         return load_bank(cache)
-    bank = build_bank(list(folders), seed=1, palettes_per_tile=1, lossy_share=0.3)
+    bank = build_bank(list(folders), seed=1, palettes_per_tile=2, lossy_share=0.25)
     save_bank(bank, cache)
     return bank
 

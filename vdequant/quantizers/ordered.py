@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from vdequant.probing.views import View
-from vdequant.quantizers.dither_orders import bayer_ranks
+from vdequant.quantizers.dither_orders import PLAYSTATION, bayer_ranks
 
 SIDE = 8
 ALIKE = 0.85  # correlation with a pattern from which it counts as found
+SHADES = ("bayer2", "bayer4", "bayer8", "playstation")  # what machines draw; checkers and columns are drawn by hand
 STRONG = 0.08  # share of the fine structure's variance that the pattern must explain
 
 Array = NDArray[np.float64]
@@ -26,6 +27,7 @@ def _patterns() -> dict[str, Array]:
         "checkerboard": np.array([[0.0, 1.0], [1.0, 0.0]]),
         "column": np.array([[0.0, 1.0], [0.0, 1.0]]),
         "row": np.array([[0.0, 0.0], [1.0, 1.0]]),
+        "playstation": PLAYSTATION.numpy().astype(np.float64),
         **{f"bayer{side}": bayer_ranks(side).numpy().astype(np.float64) for side in (2, 4, 8)},
     }
     return {name: np.tile(tile, (SIDE // len(tile), SIDE // len(tile))) for name, tile in tiles.items()}
@@ -40,13 +42,26 @@ def _phase_means(luma: NDArray[np.float32]) -> tuple[Array, float]:
     return blocks.mean(axis=(0, 2)), float(blocks.var())
 
 
-def ordered_dither(views: Sequence[View]) -> str:
-    """The name of the pattern in most of the views, or ""."""
-    votes = [_vote(view.luma) for view in views if min(view.luma.shape) >= 4 * SIDE]
+def ordered_dither(lumas: Sequence[NDArray[np.float32]]) -> str:
+    """The name of the pattern in most of the pictures, or "".
+
+    Args:
+        lumas: ``(h, w)`` in 0..255, of native size.
+    """
+    votes = [_vote(luma) for luma in lumas if min(luma.shape) >= 4 * SIDE]
     found = [vote for vote in votes if vote]
     if 2 * len(found) <= len(votes):
         return ""
     return max(set(found), key=found.count)
+
+
+def is_shaded(pictures: Sequence[Tensor]) -> bool:
+    """Whether a machine dithered the pictures ``(3, h, w)`` in [0, 1], native size, to shade them."""
+    lumas = []
+    for red, green, blue in pictures:
+        luma = 255 * (0.299 * red + 0.587 * green + 0.114 * blue)
+        lumas.append(np.asarray(luma.cpu().numpy(), np.float32))
+    return ordered_dither(lumas) in SHADES
 
 
 def _vote(luma: NDArray[np.float32]) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from vdequant.probing.borders import Borders, find_borders
+from vdequant.quantizers.borders import Borders, find_borders
 
 
 def framed(left: int, top: int, right: int, bottom: int, color: float = 16.0) -> torch.Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 FLAT = 3.0  # codes: what a codec does to a flat border
 NARROWEST = 4  # pixels: a row or two of one color is the picture's own
 LARGEST = 0.45  # share of a side that may be border
+BLACK = 26.0  # luma code up to which a border is black, in limited range with a codec's noise
+CENTERED = 0.2  # of their sum by which bars at both ends may differ
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,36 @@ def _run(flat: Tensor, most: int) -> int:
     return count if NARROWEST <= count <= most else 0
 
 
-def find_borders(lumas: Sequence[Tensor]) -> Borders:
-    """Borders of pictures ``(H, W)`` in 8-bit codes; each side must keep the color of its corner throughout."""
+def find_borders(lumas: Sequence[Tensor], flat: float = FLAT) -> Borders:
+    """Borders of pictures ``(H, W)`` in 8-bit codes; each side must keep the color of its corner throughout.
+
+    Args:
+        flat: codes by which samples of a border may differ.
+    """
     stack = torch.stack([luma.to(torch.float32) for luma in lumas])
     height, width = stack.shape[1:]
 
-    def flat(stack: Tensor, dim: int, corner: Tensor) -> Tensor:
-        return ((stack - corner).abs().amax(dim=(0, dim)) <= FLAT).flatten()
+    def is_flat(stack: Tensor, dim: int, corner: Tensor) -> Tensor:
+        return ((stack - corner).abs().amax(dim=(0, dim)) <= flat).flatten()
 
     first, last = stack[0, 0, 0], stack[0, -1, -1]
-    rows, columns = flat(stack, 2, first), flat(stack, 1, first)
-    rows_up, columns_back = flat(stack, 2, last).flip(0), flat(stack, 1, last).flip(0)
+    rows, columns = is_flat(stack, 2, first), is_flat(stack, 1, first)
+    rows_up, columns_back = is_flat(stack, 2, last).flip(0), is_flat(stack, 1, last).flip(0)
     down, across = int(LARGEST * height), int(LARGEST * width)
     return Borders(_run(columns, across), _run(rows, down), _run(columns_back, across), _run(rows_up, down))
+
+
+def are_bars(before: int, after: int, size: int, corners: Sequence[float]) -> bool:
+    """Whether flat edges at the two ends of an axis are black bars around a centered picture.
+
+    Other flat edges may be sky: a flat color of the picture itself, behind which there may be a shade to restore.
+
+    Args:
+        before, after: their stored pixels.
+        size: of the axis.
+        corners: luma codes of the picture's corners.
+    """
+    both = before + after
+    return min(before, after) > 0 and abs(before - after) <= max(2, CENTERED * both) and 16 * both >= size and (
+        max(corners) <= BLACK
+    )  # fmt: skip

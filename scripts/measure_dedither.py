@@ -1,0 +1,88 @@
+"""How well are dithered game screens with text over them restored? (The README's figures.)
+
+python scripts/measure_dedither.py SCREENS [--restorer cellnet-s cellnet-m]
+
+SCREENS is a folder of full-color game screens that training never saw (scripts/game_screens.py makes one). Each is
+cut to 16 and 32 colors (Pillow's median cut, and white for the text), dithered, and two lines of text are laid over.
+Gain in dB over the dithered picture, text included; and how far letters are from their color, in codes of 255: the
+mean over their pixels of the worst channel, and the share of them that is within 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from vdequant.frame_work import Recipe, restore_native
+from vdequant.frames import Layout
+from vdequant.pipeline import load_restorer
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.restorers.base import Restorer
+
+KINDS = ("bayer4", "bayer8", "checkerboard", "column", "fs")
+COLORS = (16, 32)
+NEAR = 2.0  # codes
+LINES = (((8, 8), "SCORE 001200   LIVES x03"), ((40, 200), "Press START to continue."))
+
+
+def letters(width: int, height: int) -> Tensor:
+    """Boolean ``(1, 1, H, W)``: the strokes of a bitmap font of 6x11 pixels."""
+    canvas = Image.new("1", (width, height))
+    for place, text in LINES:
+        ImageDraw.Draw(canvas).text(place, text, fill=1, font=ImageFont.load_default_imagefont())
+    return torch.from_numpy(np.asarray(canvas).copy())[None, None]
+
+
+def palette_of(picture: Image.Image, colors: int) -> Tensor:
+    """``(K, 3)`` in [0, 1]: Pillow's median cut, and white."""
+    cut = picture.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    table = np.asarray(cut.getpalette()[: 3 * colors], dtype=np.uint8).reshape(-1, 3)
+    return torch.from_numpy(np.concatenate([table, [[255, 255, 255]]]).astype(np.float32)) / 255
+
+
+def decibels(error: Tensor, than: Tensor) -> float:
+    """How much smaller the first difference is than the second."""
+    return float(10 * torch.log10(than.square().mean() / error.square().mean()))
+
+
+def score(restorer: Restorer, path: Path, colors: int, kind: str) -> tuple[float, float, float]:
+    """Gain, mean difference of the letters, share of them that is near."""
+    picture = Image.open(path).convert("RGB")
+    truth = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 255
+    quantizer = DitherQuantizer(PaletteQuantizer(palette_of(picture, colors)), kind)
+    strokes = letters(*picture.size)
+    stored = torch.where(strokes, 1.0, quantizer.quantize(truth))
+    truth = torch.where(strokes, 1.0, truth)
+    layout = Layout(picture.width, picture.height, "rgb", 16)
+    result = restore_native(Recipe(restorer, quantizer, layout, dithered=True), stored)
+    text = ((result - truth).abs().amax(1, keepdim=True) * 255)[strokes]
+    return decibels(result - truth, stored - truth), float(text.mean()), float((text <= NEAR).float().mean())
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Print one row a restorer, dither and number of colors."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("screens", type=Path, help="folder of pictures")
+    parser.add_argument("--restorer", nargs="+", default=["cellnet-s", "cellnet-m"], help="names of restorers")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    paths = sorted(path for path in args.screens.iterdir() if path.suffix in (".png", ".webp"))
+    print("| restorer | colors | dither | gain, dB | text off by | text within 2 |\n" + "| --- " * 6 + "|")
+    for name in args.restorer:
+        restorer = load_restorer(name).to(torch.device("cpu"), torch.bfloat16)
+        for colors in COLORS:
+            for kind in KINDS:
+                rows = [score(restorer, path, colors, kind) for path in paths]
+                gain, text, near = (sum(column) / len(rows) for column in zip(*rows, strict=True))
+                print(f"| {name} | {colors} | {kind} | {gain:+.2f} | {text:.2f} | {near:.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.grid_blurred import blurred_grid
+
+
+def art(height: int = 32, width: int = 40, seed: int = 0) -> torch.Tensor:
+    """Random shades; 16 is black."""
+    return 16 + 44 * torch.randint(1, 6, (height, width), generator=torch.Generator().manual_seed(seed)).float()
+
+
+def noisy(luma: torch.Tensor, size: float = 4.0) -> torch.Tensor:
+    return (luma + size * torch.randn(luma.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 255)
+
+
+def nearest(native: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    rows = ((torch.arange(height) + 0.5) * native.shape[-2] / height).floor().long()
+    columns = ((torch.arange(width) + 0.5) * native.shape[-1] / width).floor().long()
+    return native[rows][:, columns]
+
+
+def boxed(luma: torch.Tensor, sides: tuple[int, int, int, int]) -> torch.Tensor:
+    """In a black border of nearly one value, with the picture's ringing in its first pixels."""
+    left, top, right, bottom = sides
+    picture = torch.nn.functional.pad(luma, (left, right, top, bottom), value=16.0)
+    beside = picture[:, left : left + 1] > 150
+    picture[:, max(0, left - 2) : left] += 5 * beside
+    return picture
+
+
+@pytest.mark.parametrize("scale", [(2, 2), (4, 2), (3, 3), (1, 2)], ids=str)
+def test_whole_enlargements_are_found_behind_noise(scale: tuple[int, int]) -> None:
+    big = art().repeat_interleave(scale[1], 0).repeat_interleave(scale[0], 1)
+    grid = blurred_grid([noisy(big), noisy(big.flip(0))])
+    assert grid == Grid.of_scale(scale, big.shape[1], big.shape[0])
+
+
+def test_flat_pictures_noise_and_art_at_its_own_size_are_not_enlarged() -> None:
+    assert blurred_grid([torch.full((48, 48), 90.0)]) is None
+    assert blurred_grid([255 * torch.rand(48, 48)]) is None
+    assert blurred_grid([noisy(art(64, 80))]) is None
+
+
+def test_one_strong_edge_is_no_grid() -> None:
+    picture = torch.full((90, 180), 90.0)
+    picture[:, 70:] = 200.0
+    assert blurred_grid([noisy(picture, 0.5)]) is None
+
+
+@pytest.mark.parametrize("size", [(144, 180), (216, 270), (154, 187)], ids=["4.5", "6.75", "4.8 and 4.7"])
+def test_enlargements_that_are_not_whole_are_found_behind_noise(size: tuple[int, int]) -> None:
+    native = art()
+    pictures = [noisy(nearest(picture, *size)) for picture in (native, native.flip(0))]
+    grid = blurred_grid(pictures)
+    assert grid is not None
+    assert torch.equal(grid.widen(native), nearest(native, *size))
+
+
+@pytest.mark.parametrize("size", [(128, 160), (144, 180)], ids=["4", "4.5"])
+def test_black_bars_around_an_enlarged_picture_are_cropped_at_its_edge(size: tuple[int, int]) -> None:
+    native = art()
+    pictures = [boxed(noisy(nearest(one, *size)), (30, 11, 30, 11)) for one in (native, native.flip(0))]
+    grid = blurred_grid(pictures)
+    assert grid is not None
+    assert (grid.borders, grid.size) == ((30, 11, 30, 11), (40, 32))
+
+
+def test_one_side_enlarged_by_a_fraction_is_not_believed() -> None:
+    native = art(64, 40)
+    assert blurred_grid([noisy(nearest(native, 64, 180))]) is None

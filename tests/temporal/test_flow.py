@@ -1,0 +1,85 @@
+"""The motion-compensated mean: steadier where nothing happens, sharp where something does."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vdequant.metrics.fidelity import psnr
+from vdequant.metrics.temporal import flicker, warping_error
+from vdequant.quantizers.tolerance import ToleranceQuantizer
+from vdequant.temporal.base import RestoredFrame
+from vdequant.temporal.flow import Flow
+
+TOLERANCE = ToleranceQuantizer(4 / 255)
+COUNT = 8
+
+
+def place(seed: int = 3, width: int = 64) -> Tensor:
+    coarse = torch.rand(1, 3, 12, 12 * width // 64, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(coarse, (64, width), mode="bicubic").clamp(0.1, 0.9)
+
+
+def behind_a_codec(pictures: list[Tensor], seed: int = 1, size: float = 2 / 255) -> list[Tensor]:
+    """Each picture with noise of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    return [(x + size * torch.randn(x.shape, generator=generator)).clamp(0, 1) for x in pictures]
+
+
+def run(stored: list[Tensor]) -> Tensor:
+    flow = Flow()
+    return torch.cat([f.restored for y in stored for f in flow.push(RestoredFrame(y, y.clone(), TOLERANCE.cells))])
+
+
+def with_box(x: Tensor, left: int) -> Tensor:
+    x = x.clone()
+    x[..., 20:36, left : left + 16] = torch.tensor([0.95, 0.2, 0.1]).view(3, 1, 1)
+    return x
+
+
+def test_flicker_of_a_still_place_is_more_than_halved_and_it_comes_nearer_to_the_truth() -> None:
+    truth = [place()] * COUNT
+    stored = behind_a_codec(truth)
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    assert flicker(after, clean) < flicker(before, clean) / 2
+    assert psnr(after[-1:], clean[-1:]) > psnr(before[-1:], clean[-1:]) + 4
+
+
+def test_beside_a_moving_sprite_flicker_is_halved_too_and_the_sprite_stays() -> None:
+    truth = [with_box(place(), 4 + 3 * moment) for moment in range(COUNT)]
+    stored = behind_a_codec(truth)
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    assert flicker(after, clean) < flicker(before, clean) / 2
+    assert (psnr(after, clean) >= psnr(before, clean) - 1e-6).all()
+
+
+def test_a_scroll_is_followed_and_no_more_restless_than_before() -> None:
+    wide = place(4, 96)
+    truth = [wide[..., 2 * moment : 2 * moment + 64].contiguous() for moment in range(COUNT)]
+    stored = behind_a_codec(truth)
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    assert warping_error(after, clean) < warping_error(before, clean)
+    assert psnr(after, clean).mean() > psnr(before, clean).mean()
+
+
+def test_a_sudden_change_shows_at_once() -> None:
+    stored = [place()] * 4 + [with_box(place(), 30)] * 2
+    found = run(stored)
+    torch.testing.assert_close(found[4, :, 22:34, 32:44], stored[4][0, :, 22:34, 32:44], rtol=0, atol=1e-5)
+
+
+def test_what_alternates_is_kept() -> None:
+    low = 6 / 255  # less than what counts as another place
+    phases = [place() + low * (-1) ** moment * (place(9) > 0.5) for moment in range(COUNT)]
+    found = run(phases)
+    for moment in range(4, COUNT):
+        changes = (phases[moment] - phases[moment - 1]).abs().amax(1) > 0.5 * low
+        assert (found[moment] - phases[moment][0]).abs().amax(0)[changes[0]].max() < 1e-5
+
+
+def test_what_is_carried_along_stays_in_its_cell() -> None:
+    wide = place(4, 96)
+    stored = behind_a_codec([wide[..., 3 * moment : 3 * moment + 64].contiguous() for moment in range(COUNT)])
+    moving = torch.cat(stored)
+    inside = TOLERANCE.cells(moving).contains(run(stored))
+    assert inside.float().mean() > 0.98

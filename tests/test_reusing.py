@@ -1,0 +1,177 @@
+"""Reuse gives the pictures of full inference, in every mode and to the last bit, and fails as a whole."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from vdequant.color import from_rgb
+from vdequant.frame_work import Recipe, Restored, restore_planes
+from vdequant.frames import Frame, Layout
+from vdequant.pipeline import load_restorer
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.reusing import ReusingWork, grain_of
+from vdequant.schedule.cpu import PlannedWorkers
+from vdequant.schedule.stages import run_stages
+
+HEIGHT, WIDTH = 72, 160
+SOURCE = Layout(WIDTH, HEIGHT)
+LEVELS = UniformQuantizer.of_bits((5, 5, 5))
+CPU = torch.device("cpu")
+
+
+def world(width: int = 480, seed: int = 0) -> Tensor:
+    """A landscape with some detail, ``(3, HEIGHT, width)``."""
+    noise = torch.rand(3, HEIGHT, width, generator=torch.Generator().manual_seed(seed))
+    x, y = torch.arange(width) / 31, torch.arange(HEIGHT)[:, None] / 17
+    smooth = torch.stack([0.5 + 0.4 * torch.sin(x + c) * torch.cos(y - c) for c in range(3)])
+    return smooth + 0.1 * (noise - 0.5)
+
+
+def still(t: int) -> Tensor:
+    y = world()[..., :WIDTH].clone()
+    y[:, 20:28, 10 + 3 * t : 18 + 3 * t] = 0.9
+    return y
+
+
+def scrolling(t: int, step: int = 2) -> Tensor:
+    y = world()[..., step * t : step * t + WIDTH].clone()
+    y[:, 4:14, 4:40] = 0.2
+    return y
+
+
+def returning(t: int) -> Tensor:
+    y = world()[..., :WIDTH].clone()
+    y[:, 30:38, 20 + 50 * (t % 2) : 28 + 50 * (t % 2)] = 0.9
+    return y
+
+
+def new_each_time(t: int) -> Tensor:
+    return world(WIDTH, seed=t)
+
+
+MODES: dict[str, Callable[[int], Tensor]] = {
+    "in place": still,
+    "shift and overlay": scrolling,
+    "squares": returning,
+    "nothing": new_each_time,
+}
+
+
+def frames_of(mode: Callable[[int], Tensor], quantizer: object = LEVELS, count: int = 6) -> list[Frame]:
+    stored = [quantizer.quantize(mode(t)[None].clamp(0, 1)) for t in range(count)]  # type: ignore[attr-defined]
+    planes = [from_rgb(picture, SOURCE) for picture in stored]
+    return [Frame(tuple(p[0] for p in each), SOURCE, t, Fraction(1, 60)) for t, each in enumerate(planes)]
+
+
+def recipe_of(name: str, dtype: torch.dtype = torch.float32, quantizer: object = LEVELS) -> Recipe:
+    return Recipe(load_restorer(name).to(CPU, dtype), quantizer, Layout(WIDTH, HEIGHT, bits=16))  # type: ignore[arg-type]
+
+
+def through(recipe: Recipe, frames: list[Frame], workers: int = 1) -> tuple[list[Tensor], ReusingWork]:
+    """The written planes of each frame, stacked."""
+    work = ReusingWork(recipe, grain_of(recipe), 8)
+    pool, written = PlannedWorkers(work.plan, workers), []
+    try:
+        run_stages(frames, pool, lambda _, done: written.append(stacked(done)), reuse=0)
+    finally:
+        pool.close()
+    return written, work
+
+
+def stacked(done: Restored | None) -> Tensor:
+    assert done is not None
+    return torch.cat([plane.int() for plane in done.planes])
+
+
+def in_full(recipe: Recipe, frame: Frame) -> Tensor:
+    with torch.inference_mode():
+        return stacked(restore_planes(recipe, tuple(p[None] for p in frame.planes), SOURCE, certify=False))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_gives_the_frames_of_full_inference(mode: str, dtype: torch.dtype) -> None:
+    recipe, frames = recipe_of("cellnet-s", dtype), frames_of(MODES[mode])
+    written, work = through(recipe, frames, workers=2)
+    allowed = 0 if dtype == torch.float32 else 65535 // 1023
+    assert all(int((a - in_full(recipe, f)).abs().max()) <= allowed for a, f in zip(written, frames, strict=True))
+    given, new = work.shares()
+    assert new <= given <= 1
+    assert (given == 1) == (mode == "nothing")
+
+
+@pytest.mark.parametrize("step", [3, 8])
+def test_a_network_with_a_context_branch_reuses_only_in_its_steps(step: int) -> None:
+    recipe, frames = recipe_of("cellnet-m"), frames_of(lambda t: scrolling(t, step), count=3)
+    written, _ = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+
+
+@pytest.mark.parametrize("name", ["deband", "identity"])
+def test_other_restorers_are_reused_with_their_own_halo(name: str) -> None:
+    recipe, frames = recipe_of(name), frames_of(still)
+    written, _ = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+
+
+def test_palettes_are_reused_to_the_last_bit() -> None:
+    palette = PaletteQuantizer(torch.rand(12, 3, generator=torch.Generator().manual_seed(5)).mul(255).round() / 255)
+    recipe, frames = recipe_of("cellnet-s", quantizer=palette), frames_of(scrolling, palette)
+    written, work = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+    assert work.shares()[0] < 1
+
+
+def test_an_ordered_dither_is_reused_in_phase() -> None:
+    dithered = DitherQuantizer(UniformQuantizer.of_levels(4), "bayer4")
+    recipe, frames = recipe_of("cellnet-s", quantizer=dithered), frames_of(still, dithered)
+    grain = grain_of(recipe)
+    assert grain is None or grain.step % 4 == 0
+    written, _ = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+
+
+def test_cells_of_local_means_are_not_cut() -> None:
+    assert grain_of(replace(recipe_of("cellnet-s"), dithered=True)) is None
+    assert grain_of(recipe_of("cellnet-s")) is not None
+
+
+def test_content_of_a_frame_that_failed_fails_what_needs_it_and_nothing_hangs() -> None:
+    recipe, frames = recipe_of("identity"), frames_of(returning, count=12)
+    calls = iter(range(1000))
+    restore = recipe.restorer.restore
+
+    def broken(y: Tensor, cells: object) -> Tensor:
+        if next(calls) == 1:
+            raise RuntimeError("restorer broke")
+        return restore(y, cells)  # type: ignore[arg-type]
+
+    recipe.restorer.restore = broken  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="restorer broke"):
+        through(recipe, frames, workers=2)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("vdequant")]
+
+
+def test_results_of_long_ago_are_not_kept() -> None:
+    recipe = recipe_of("identity")
+    work = ReusingWork(recipe, grain_of(recipe), 8)
+    old = []
+    for frame in frames_of(still, count=6):
+        start = work.plan(frame)
+        (job,) = start.args  # type: ignore[attr-defined]
+        start()
+        old.append(weakref.ref(job.native))
+    del job, start
+    gc.collect()
+    assert [reference() is not None for reference in old] == [False] * 5 + [True]

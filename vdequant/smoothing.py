@@ -1,0 +1,126 @@
+"""Smoothing over time in the pipeline: which smoother, and where it stands.
+
+workers: native picture ─► restored, not finished ──► this thread, in order: smoother ─► finish ─► write
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from vdequant.frame_work import Geometry, Recipe, Restored, cells_of, finish, margin_of
+from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
+from vdequant.quantizers.finding import Finding
+from vdequant.schedule.device import Engine
+from vdequant.settings import Settings
+from vdequant.temporal.base import RestoredFrame, Smoother
+
+LARGE = 1024 * 768  # native pixels from which on smoothing, which runs on one CPU core, would hold up a GPU
+
+Write = Callable[[Frame | SidePacket, Restored | None], None]
+
+
+def choose_temporal(
+    settings: Settings, info: SourceInfo, finding: Finding, restorer: str, engine: Engine
+) -> tuple[str, str]:
+    """What ``--temporal`` means for an input, "off", "lock" or "flow", and why in a few words."""
+    if info.kind == "image":
+        return "off", ""
+    if settings.temporal != "auto":
+        return settings.temporal, "as asked"
+    if restorer == "identity":
+        return "off", "nothing is made up that could flicker"
+    across, down = finding.native_scale
+    if engine.device.type == "cuda" and info.layout.width * info.layout.height > LARGE * across * down:
+        return "off", "large pictures would wait for it"
+    if finding.lossless:
+        return "lock", "no codec in the way: equal colors in one place are equal"
+    return "flow", "a codec shows one place in ever other ways"
+
+
+def unfinished(
+    recipe: Recipe,
+    y: Tensor,
+    restored: Tensor,
+    geometry: Geometry,
+    planes: tuple[Tensor, ...],
+    layout: Layout,
+    *,
+    certify: bool,
+) -> Restored:
+    """In place of :func:`~vdequant.frame_work.finish`: stored and restored native picture as the two "planes"."""
+    return Restored((y, restored))
+
+
+def as_frame(recipe: Recipe, y: Tensor, restored: Tensor) -> RestoredFrame:
+    """What a smoother is given of a stored native picture ``(1, 3, H, W)`` and the restored one."""
+    pixelwise = recipe.quantizer.period == 1 and not recipe.dithered
+    return RestoredFrame(y, restored, partial(cells_of, recipe), pixelwise, recipe.fidelity, margin_of(recipe))
+
+
+class SmoothingWriter:
+    """Smooths unfinished results, finishes them and passes them on; side packets keep their place among the frames.
+
+    Args:
+        recipe: that the results were made with.
+        smoother: of one clip.
+        write: what comes after.
+        device: where frames are finished.
+        certify_every: one of so many frames is certified.
+    """
+
+    def __init__(
+        self, recipe: Recipe, smoother: Smoother, write: Write, *, device: torch.device, certify_every: int
+    ) -> None:
+        self.recipe, self.smoother, self.write = recipe, smoother, write
+        self.device, self.certify_every = device, certify_every
+        self._waiting: deque[Frame | SidePacket] = deque()
+        self._finished = 0
+        self._last: tuple[Tensor, Tensor, Restored] | None = None
+
+    def __call__(self, item: Frame | SidePacket, result: Restored | None) -> None:
+        """Take the next item of the source and, for frames, its result from :func:`unfinished`."""
+        self._waiting.append(item)
+        if result is None:
+            self._pass_packets()
+            return
+        y, restored = result.planes
+        with torch.inference_mode():
+            self._pass(self.smoother.push(as_frame(self.recipe, y, restored)))
+
+    def flush(self) -> None:
+        """No more items are coming."""
+        with torch.inference_mode():
+            self._pass(self.smoother.flush())
+
+    def _pass(self, frames: list[RestoredFrame]) -> None:
+        for frame in frames:
+            self._pass_packets()
+            item = self._waiting.popleft()
+            if not isinstance(item, Frame):
+                raise RuntimeError("a smoother gave out more frames than it was given")
+            self.write(item, self._done(frame, item))
+        self._pass_packets()
+
+    def _pass_packets(self) -> None:
+        while self._waiting and isinstance(self._waiting[0], SidePacket):
+            self.write(self._waiting.popleft(), None)
+
+    def _done(self, frame: RestoredFrame, item: Frame) -> Restored:
+        """The finished frame; that of the frame before where both are the same objects."""
+        last = self._last
+        if last is not None and last[0] is frame.y and last[1] is frame.restored:
+            return Restored(last[2].planes)
+        certify = self._finished % self.certify_every == 0
+        self._finished += 1
+        y, restored, *planes = (x.to(self.device) for x in (frame.y, frame.restored, *(p[None] for p in item.planes)))
+        grid = self.recipe.grid
+        geometry = grid if grid is not None and tuple(y.shape[:-3:-1]) == grid.size else None
+        done = finish(self.recipe, y, restored, geometry, tuple(planes), item.layout, certify=certify)
+        done = Restored(tuple(plane.cpu() for plane in done.planes), done.inside, done.samples)
+        self._last = (frame.y, frame.restored, done)
+        return done

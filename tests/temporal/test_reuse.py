@@ -107,7 +107,7 @@ def test_noise_is_restored_whole_and_hardly_looked_at(monkeypatch: pytest.Monkey
 def test_resting_ends_and_reuse_begins_again() -> None:
     still = noise(96, 160, 500)
     changing = [noise(96, 160, seed) for seed in range(PATIENCE + 1)]
-    plans = planned(changing + [with_sprite(still, 20, 2 * t) for t in range(2 * LONGEST_REST)])
+    plans = planned(changing + [with_sprite(still, 20, 2 * t % 150) for t in range(2 * LONGEST_REST)])
     assert not plans[-1].whole
 
 

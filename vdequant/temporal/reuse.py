@@ -37,9 +37,9 @@ SEARCHED = 0.08  # share of pixels that cannot stay in place, from which on shif
 SMALLEST_GAIN = 64  # pixels that one more shift must add
 LITTLE = 0.01  # share of changed pixels that no shift explains, below which they are left to the network: sprites
 MOST_SHIFTS = 3  # foreground and two layers behind it
-NOT_WORTH = 0.85  # share of the picture in windows from which on it is restored whole
-POOR = 0.85  # share from which on a frame counts as one that saved nothing
-PATIENCE, LONGEST_REST = 3, 16  # poor frames in a row before resting, and frames of rest at most
+NOT_WORTH = 0.6  # share of the picture in windows from which on it is restored whole: windows cost 1.7 times theirs
+POOR = 0.6  # share from which on a frame counts as one that saved nothing
+PATIENCE, LONGEST_REST = 3, 48  # poor frames in a row before resting, and frames of rest at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,9 @@ class Cost:
 
     Attributes:
         seconds: wall time.
-        peak: bytes added at the peak: by this process, by the largest program that it started, and on the GPU; None
-            where the system does not tell (only Linux keeps a resettable high-water mark).
+        peak: bytes added at the peak: by this process, by the largest program that it started (looked at every few
+            milliseconds, so one that is over at once is missed), and on the GPU; None where the system does not tell
+            (only Linux keeps a resettable high-water mark).
     """
 
     def __init__(self) -> None:

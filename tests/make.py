@@ -224,6 +224,22 @@ def stamps(path: Path | BinaryIO) -> list[Fraction]:
         return [frame.pts * Fraction(film.time_base) for frame in source.decode(film)]
 
 
+def samples(path: Path) -> list[tuple[Fraction, bytes]]:
+    """Time and samples of each picture of a file of a planar format; rows without what pads them."""
+    shown = []
+    with av.open(str(path)) as source:
+        film = source.streams.video[0]
+        for frame in source.decode(film):
+            wide = 2 if frame.format.components[0].bits > 8 else 1
+            rows = [
+                np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
+                for plane in frame.planes
+            ]
+            cut = [row[:, : plane.width * wide].tobytes() for row, plane in zip(rows, frame.planes, strict=True)]
+            shown.append((frame.pts * Fraction(film.time_base), b"".join(cut)))
+    return shown
+
+
 def tile_scene(colors: Sequence[tuple[int, int, int]], moment: int = 0, size: tuple[int, int] = (64, 80)) -> np.ndarray:
     """Flat tiles of 16x16 with an outlined box and a line, scrolling with ``moment``: ``(height, width, 3)`` uint8."""
     many = len(colors)

@@ -22,6 +22,7 @@ STAGES = ("media", "quantizers", "models", "metrics", "schedule")
 JOINERS = (
     "observing",
     "pipeline",
+    "resuming",
     "reusing",
     "smoothing",
     "planning",

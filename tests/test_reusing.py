@@ -175,3 +175,16 @@ def test_results_of_long_ago_are_not_kept() -> None:
     del job, start
     gc.collect()
     assert [reference() is not None for reference in old] == [False] * 5 + [True]
+
+
+def test_work_that_restarts_copies_nothing_from_before() -> None:
+    recipe = recipe_of("deband")
+    work = ReusingWork(recipe, grain_of(recipe), certify_every=8)
+    first, second, third = frames_of(still, count=3)
+    assert work.plan(first)().inside is not None
+    assert work.plan(second)().inside is None
+    before = work.computed
+    assert before < 2 * HEIGHT * WIDTH
+    work.restart()
+    assert work.plan(third)().inside is not None
+    assert work.computed - before == HEIGHT * WIDTH

@@ -126,6 +126,30 @@ class SidePacket:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentStart(SidePacket):
+    """Travels in line with the frames: nothing that follows depends on anything before it.
+
+    Attributes:
+        first: number of the frame that follows, counted over the whole source.
+        notes: numbers about the segment that ends here, which are kept with it.
+    """
+
+    payload: object = None
+    stream_index: int = -1
+    first: int = 0
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDone(SidePacket):
+    """Stands in the place of a frame that an earlier run has written; ``instant``: its time in seconds."""
+
+    payload: object = None
+    stream_index: int = -1
+    instant: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
 class ColorTags:
     """Colour description as tagged in the stream, ITU-T H.273 numbers; 2 means unspecified."""
 

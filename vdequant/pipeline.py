@@ -20,9 +20,10 @@ import torch
 from vdequant.color import from_rgb
 from vdequant.enlarging import make_scaler
 from vdequant.frame_work import Ending, Recipe, Restored, expand, finish, restore_planes
-from vdequant.frames import Frame, Layout, SidePacket
+from vdequant.frames import Frame, Layout, SegmentStart, SidePacket
 from vdequant.masking import read_mask
 from vdequant.media.plan import OutputPlan, plan_output
+from vdequant.media.segment_store import SegmentStore
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import open_source
 from vdequant.observing import Observer, Silent
@@ -31,6 +32,7 @@ from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
 from vdequant.restorers.base import Restorer, Scaler
 from vdequant.restorers.community import CommunityRestorer
 from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.resuming import Segments, forget, keep_segments, telling
 from vdequant.reusing import ReusingWork, grain_of
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.cuda import CudaWorkers
@@ -41,6 +43,8 @@ from vdequant.settings import Settings
 from vdequant.smoothing import SmoothingWriter, Write, unfinished
 from vdequant.temporal.chain import make_smoother
 
+CERTIFIED = ("inside", "samples", "certified")  # samples in their cells, checked samples, checked frames
+Certified = tuple[int, int, int]
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
 REMEMBERED_BYTES = 64 << 20  # of results for frames that come again
 FEWEST_REMEMBERED, MOST_REMEMBERED = 4, 512  # frames
@@ -54,7 +58,8 @@ class Summary:
     much, in 8-bit codes, a lossy codec widened those cells; 0 for lossless sources. ``snapped``: share of the pixels
     that were taken back to clean colors first, None where no codec was in the way. ``work_share``: pixels that the
     restorer was given, halos included, over those of restoring every frame whole; ``new_share``: the same, of pixels
-    that could not be copied from what was restored before.
+    that could not be copied from what was restored before. ``kept_frames``: of ``frames``, those that an earlier run
+    had finished; seconds, unique frames and shares are of this run alone.
     """
 
     input: str
@@ -62,6 +67,7 @@ class Summary:
     width: int
     height: int
     frames: int
+    kept_frames: int
     unique_frames: int
     work_share: float
     new_share: float
@@ -120,13 +126,23 @@ def probe(input: str, settings: Settings | None = None) -> Plan:
 
 
 class _Writer:
-    """Turns results into frames of the output's layout, writes them, and adds up the certificate."""
+    """Turns results into frames of the output's layout, writes them, and adds up the certificate.
 
-    def __init__(self, sink: Sink, output: OutputPlan) -> None:
+    ``counted``: of frames that are written already.
+    """
+
+    def __init__(self, sink: Sink, output: OutputPlan, counted: Certified = (0, 0, 0)) -> None:
         self.sink, self.output = sink, output
-        self.inside, self.samples, self.certified = 0, 0, 0
+        self.inside, self.samples, self.certified = self._before = counted
+
+    def _notes(self) -> dict[str, int]:
+        """What was counted since this was last called."""
+        before, self._before = self._before, (self.inside, self.samples, self.certified)
+        return {name: now - old for name, now, old in zip(CERTIFIED, self._before, before, strict=True)}
 
     def __call__(self, item: Frame | SidePacket, result: Restored | None) -> None:
+        if isinstance(item, SegmentStart):
+            item = replace(item, notes=self._notes())
         if isinstance(item, Frame) and result is not None:
             if result.inside is not None:
                 self.inside += int(result.inside)
@@ -179,6 +195,11 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler |
         matrix=plan.finding.matrix,
         keep=read_mask(settings.mask, layout.width, layout.height) if settings.mask else None,
     )
+
+
+def _counted(store: SegmentStore | None) -> Certified:
+    """What was counted of the segments that are kept."""
+    return (0, 0, 0) if store is None else (store.note("inside"), store.note("samples"), store.note("certified"))
 
 
 def _start_workers(
@@ -234,7 +255,8 @@ def restore(
         observer: is told the plan, progress and warnings.
 
     Raises:
-        VdequantError: one line with cause and remedy; nothing is left at ``output`` then.
+        VdequantError: one line with cause and remedy; nothing is left at ``output`` then. Of a long job, finished
+            segments are kept in a folder beside it, and calling this again goes on from there.
     """
     settings, observer = settings or Settings(), observer or Silent()
     engine = choose_engine(settings.device, settings.workers)
@@ -246,22 +268,24 @@ def restore(
         scaler = make_scaler(settings.scaler, planned.scale, plan.grid, plan.engine.device)
         if scaler is not None:
             planned = replace(planned, notes=(*planned.notes, f"pixels smoothed by {scaler.describe()}"))
-        with open_sink(planned, source, overwrite=settings.overwrite) as sink:
+        plan, store = keep_segments(plan, planned, settings)
+        with telling(store, observer), open_sink(planned, source, overwrite=settings.overwrite, store=store) as sink:
             plan = replace(plan, output=planned)
             observer.planned(plan)
-            writer, total = _Writer(sink, planned), source.info.frames
+            writer, total = _Writer(sink, planned, _counted(store)), source.info.frames
+            kept = 0 if store is None else store.frames
             recipe = _recipe(plan, planned, settings, scaler)
             smoothing = _smoothing(recipe, plan, settings, writer)
             ending = finish if smoothing is None else unfinished
-            workers, work = _start_workers(recipe, engine, ending, reuse=settings.reuse)
+            workers, work = _start_workers(recipe, plan.engine, ending, reuse=settings.reuse)
             remembered = _remembered(plan, smoothing is not None) if settings.reuse else 0
             try:
                 report = run_stages(
-                    source,
+                    source if store is None else Segments(source, done=kept, restart=work.restart if work else None),
                     workers,
                     smoothing or writer,
                     reuse=remembered,
-                    progressed=lambda done: observer.progressed(done, total),
+                    progressed=lambda done: observer.progressed(kept + done, total),
                 )
                 if smoothing is not None:
                     smoothing.flush()
@@ -269,9 +293,11 @@ def restore(
                 workers.close()
             finished = sink.finish()
             warnings = (*source.warnings, *sink.warnings)
+    if store is None and planned.kind in ("video", "folder"):
+        forget(output)
     for text in warnings:
         observer.warned(text)
-    return _summary(input, plan, planned, writer, report, _work_shares(work, report), finished, warnings)
+    return _summary(input, plan, planned, writer, report, kept, _work_shares(work, report), finished, warnings)
 
 
 def _summary(
@@ -280,6 +306,7 @@ def _summary(
     planned: OutputPlan,
     writer: _Writer,
     report: StageReport,
+    kept: int,
     shares: tuple[float, float],
     finished: Finished,
     warnings: tuple[str, ...],
@@ -291,7 +318,8 @@ def _summary(
         output=finished.path,
         width=planned.layout.width,
         height=planned.layout.height,
-        frames=report.frames,
+        frames=kept + report.frames,
+        kept_frames=kept,
         unique_frames=report.unique,
         work_share=shares[0],
         new_share=shares[1],

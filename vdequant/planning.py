@@ -31,7 +31,7 @@ LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found in the input and what will be done about it."""
+    """What was found in the input and what will be done about it; ``kept``: of an earlier run, in words."""
 
     source: SourceInfo
     finding: Finding
@@ -42,6 +42,7 @@ class Plan:
     output: OutputPlan | None
     temporal: str = "off"
     why_temporal: str = ""
+    kept: str = ""
 
     @property
     def device(self) -> str:
@@ -109,6 +110,8 @@ class Plan:
             notes = "".join(f"; {note}" for note in out.notes)
             kind = " ".join(word for word in (out.codec or out.container, out.pix_fmt) if word)
             lines.append(f"writing: {out.path}, {kind}, {size}{notes}")
+        if self.kept:
+            lines.append(self.kept)
         return lines
 
 

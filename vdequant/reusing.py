@@ -96,8 +96,15 @@ class ReusingWork:
         self.recipe, self.certify_every, self.ending = recipe, certify_every, ending
         self.frames = 0
         self.computed = self.new = self.full = 0  # pixels: given to the network, not copied, and all there are
+        self._grain = grain
         self._planner = None if grain is None else Planner(grain)
         self._before: Future[Tensor] | None = None
+
+    def restart(self) -> None:
+        """Forget what was seen: the next frame is the first of a segment."""
+        self.frames, self._before = 0, None
+        if self._grain is not None:
+            self._planner = Planner(self._grain)
 
     def shares(self) -> tuple[float, float]:
         """Pixels that the network was given, and pixels that could not be copied, over all of the planned frames."""

@@ -49,6 +49,7 @@ class Settings:
     vfr: bool = False  # write pictures that follow each other unchanged once, with the time of them all
     compare: bool = False  # left half: source, right half: restored
     overwrite: bool = False  # replace an existing output
+    resume: bool | None = None  # keep finished segments until the job is done; None: of jobs longer than half a minute
 
     def __post_init__(self) -> None:
         check_fraction(self.fidelity, "--fidelity")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vdequant.frame_work import Geometry, Recipe, Restored, cells_of, finish, margin_of
-from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
+from vdequant.frames import Frame, Layout, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.finding import Finding
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
@@ -84,6 +84,9 @@ class SmoothingWriter:
 
     def __call__(self, item: Frame | SidePacket, result: Restored | None) -> None:
         """Take the next item of the source and, for frames, its result from :func:`unfinished`."""
+        if isinstance(item, SegmentStart):
+            self.flush()
+            self._finished, self._last = 0, None
         self._waiting.append(item)
         if result is None:
             self._pass_packets()

@@ -14,7 +14,7 @@ from vdequant.ledger import Entry, Ledger, Outcome
 from vdequant.media.source import is_still
 from vdequant.settings import Settings
 
-MACHINE = frozenset({"device", "workers", "tile", "overwrite"})  # settings that do not change the pictures
+MACHINE = frozenset({"device", "workers", "tile", "overwrite", "resume"})  # settings that do not change the pictures
 
 
 @dataclass(frozen=True, slots=True)

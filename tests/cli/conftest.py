@@ -68,8 +68,8 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def long_clip(tmp_path: Path) -> Path:
-    """A clip that takes longer to restore than to interrupt: two thousand different frames."""
-    return write_clip(tmp_path / "long.mkv", frames=2000)
+    """A clip that takes longer to restore than to interrupt, and is too short for segments to be kept."""
+    return write_clip(tmp_path / "long.mkv", frames=1790)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import torch
 
 from vdequant.color import from_rgb, to_rgb
 from vdequant.errors import UsageError
-from vdequant.frames import Frame, Layout, SidePacket
+from vdequant.frames import Frame, Layout, SegmentStart, SidePacket
 from vdequant.media.folding import FoldingSink
 from vdequant.media.memory import MemorySink, MemorySource
 from vdequant.media.plan import OutputPlan, plan_output
@@ -53,6 +53,12 @@ def test_each_picture_is_written_once_with_the_time_of_its_run(runs: list[int]) 
 @pytest.mark.parametrize(("runs", "expected"), [([3, 2], [3, 2]), ([4], [4]), ([1, 3], [0, 3])])
 def test_unknown_durations_are_taken_from_the_stamps(runs: list[int], expected: list[int]) -> None:
     assert [f.duration for f in folded(grab(runs, duration=0)).frames] == expected
+
+
+def test_a_run_ends_where_a_segment_begins() -> None:
+    first, second, third, fourth = grab([4])
+    frames = folded([first, second, SegmentStart(first=2), third, fourth]).frames
+    assert [(f.pts, f.duration) for f in frames] == [(0, 2), (2, 2)]
 
 
 def test_a_picture_that_comes_back_later_is_written_again() -> None:

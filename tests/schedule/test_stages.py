@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from vdequant.frames import Frame, Layout, SidePacket
+from vdequant.frames import Frame, Layout, SegmentStart, SidePacket
 from vdequant.schedule.cpu import CpuWorkers
 from vdequant.schedule.stages import content_key, run_stages
 
@@ -66,6 +66,16 @@ def test_equal_frames_are_worked_on_once_and_written_every_time() -> None:
     assert sorted(seen) == [5.0, 7.0]
     assert written == [5.0, 5.0, 7.0, 5.0, 7.0, 7.0]
     assert report.unique == 2
+
+
+def test_nothing_is_shared_across_the_start_of_a_segment() -> None:
+    workers = CpuWorkers(mean_of, 1)
+    written: list[float] = []
+    items = [gray(5, 0), gray(5, 1), SegmentStart(first=2), gray(5, 2)]
+    report = run_stages(items, workers, lambda _, result: written.append(result))  # type: ignore[arg-type]
+    workers.close()
+    assert written == [5.0, 5.0, None, 5.0]
+    assert (report.frames, report.unique) == (3, 2)
 
 
 def test_content_key_sees_one_changed_sample_and_ignores_time() -> None:

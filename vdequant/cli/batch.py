@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import vdequant
 from vdequant.cli.console import STOPPED, Console, cause
-from vdequant.cli.naming import batch_outputs, video_ending
+from vdequant.cli.naming import batch_outputs, kept_beside, video_ending
 from vdequant.cli.progress import Progress, table_lines
 from vdequant.errors import OutputError, UsageError
 from vdequant.settings import Settings
@@ -39,8 +39,9 @@ def run_all(inputs: Sequence[str], folder: str, outputs: Sequence[str], one: One
             rows.append(_row(source, target, one, console))
     except KeyboardInterrupt:
         done = sum("error" not in row for row in rows)
-        rest = inputs[len(rows)]
-        console.error(f"stopped; {done} of {len(inputs)} are finished in {folder}, nothing was kept of {rest}")
+        parts = kept_beside(outputs[len(rows)])
+        rest = f"the beginning of {inputs[len(rows)]} is kept" if parts else f"nothing was kept of {inputs[len(rows)]}"
+        console.error(f"stopped; {done} of {len(inputs)} are finished in {folder}, {rest}")
         return STOPPED
     finally:
         if created and not os.listdir(folder):

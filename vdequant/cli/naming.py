@@ -32,6 +32,12 @@ def suggested_output(source: str, done: str = "restored", video: str = ".mp4") -
     return str(path.with_name(f"{name or 'frames'}_{done}{default_suffix(source, video)}"))
 
 
+def kept_beside(target: str) -> str:
+    """The folder in which finished segments of an unfinished output are kept; "" when there is none."""
+    folder = f"{os.path.normpath(target)}.parts"
+    return folder if os.path.isdir(folder) else ""
+
+
 def video_ending(codec: str, *, lossless: bool) -> str:
     """What a restored video is called by default: ``.mp4``, unless its codec needs another container."""
     return ".mkv" if lossless or codec == "ffv1" else ".mov" if codec == "prores" else ".mp4"

@@ -36,6 +36,7 @@ class Progress:
         self._bar: Any = None
         self._shows_bar = not console.quiet and sys.stderr.isatty()
         self._begun = self._said = time.monotonic()
+        self._before: int | None = None  # frames of an earlier run, which say nothing about the speed of this one
 
     def __enter__(self) -> Progress:
         return self
@@ -53,6 +54,7 @@ class Progress:
 
     def progressed(self, done: int, total: int | None) -> None:
         """``done`` of ``total`` frames are written; None when the source does not know how many it has."""
+        self._before = done - 1 if self._before is None else self._before
         if self._shows_bar:
             self._draw(done, total)
         elif self.console.verbose and not self.console.quiet:
@@ -76,7 +78,13 @@ class Progress:
 
             form = OPEN_BAR if total is None else BAR
             self._bar = tqdm(
-                total=total, unit=" frames", bar_format=form, dynamic_ncols=True, leave=False, file=sys.stderr
+                total=total,
+                initial=self._before,
+                unit=" frames",
+                bar_format=form,
+                dynamic_ncols=True,
+                leave=False,
+                file=sys.stderr,
             )
         if total is not None:
             self._bar.total = max(total, done)
@@ -87,7 +95,9 @@ class Progress:
         if now - self._said >= SECONDS_BETWEEN_LINES:
             self._said = now
             of = "" if total is None else f" of {total}"
-            self.console.note(f"{done}{of} frames, {done / max(now - self._begun, 1e-3):.1f} frames/s")
+            self.console.note(
+                f"{done}{of} frames, {(done - (self._before or 0)) / max(now - self._begun, 1e-3):.1f} frames/s"
+            )
 
 
 def percent(share: float) -> str:
@@ -107,8 +117,11 @@ def size(count: int) -> str:
 
 def summary_lines(summary: Summary) -> list[str]:
     """What was done, in two lines."""
-    unique = "" if summary.unique_frames == summary.frames else f" ({summary.unique_frames} unique)"
-    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames{unique}"
+    restored = summary.frames - summary.kept_frames
+    unique = "" if summary.unique_frames == restored else f" ({summary.unique_frames} unique)"
+    frames = "1 frame" if restored == 1 else f"{restored} frames{unique}"
+    if summary.kept_frames:
+        frames += f" and {summary.kept_frames} from before"
     busy = f" ({summary.busiest} was busy {summary.busy_share:.0%} of it)" if summary.busiest else ""
     kept = ""
     if summary.certificate is not None:

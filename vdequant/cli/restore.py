@@ -11,7 +11,7 @@ import vdequant
 from vdequant.cli import COMMANDS
 from vdequant.cli.batch import restore_all
 from vdequant.cli.console import STOPPED, Console
-from vdequant.cli.naming import is_folder_name, suggested_output
+from vdequant.cli.naming import is_folder_name, kept_beside, suggested_output
 from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale, scaler
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.errors import UsageError
@@ -81,6 +81,12 @@ def add_output_options(result: argparse.ArgumentParser) -> None:
         "--vfr",
         action="store_true",
         help="write equal pictures in a row once, with the time of them all (not for .nut)",
+    )
+    group.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        help="keep finished segments in OUTPUT.parts until the job is done, and go on from them after a crash; default "
+        "for videos of more than half a minute",
     )
     group.add_argument("--compare", action="store_true", help="left half the input, right half the result")
 
@@ -152,5 +158,7 @@ def _restore_one(source: str, target: str, settings: Settings, console: Console)
 def _stopped(target: str, *, existed: bool) -> str:
     if target == "-":
         return "stopped; what standard output received is incomplete"
+    if folder := kept_beside(target):
+        return f"stopped; what is finished is kept in {folder}; the same command goes on from there"
     kept = f"what was at {target} before is untouched" if existed else f"nothing was kept at {target}"
     return f"stopped; {kept}; run the same command again to start over"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import vdequant
 from vdequant.cli.console import STOPPED, Console, cause
-from vdequant.cli.naming import video_ending
+from vdequant.cli.naming import kept_beside, video_ending
 from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.cli.restore import add_output_options, settings_of
@@ -90,13 +90,13 @@ class Reports:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress: Progress | None = None
-        self._begun = ""
+        self._begun = self._output = ""
         self.restored = self.failures = self.left = 0
 
     def begun(self, source: str, output: str) -> Observer[Plan]:
         """See :class:`vdequant.watching.Teller`."""
         self._console.note(f"{source} -> {output}")
-        self._begun = source
+        self._begun, self._output = source, output
         self._progress = Progress(self._console)
         return self._progress
 
@@ -132,7 +132,9 @@ class Reports:
         words = [f"{self.restored} restored"]
         words += [f"{self.failures} failed"] if self.failures else []
         words += [f"{self.left} left as they were"] if self.left else []
-        words += [f"nothing was kept of {self._begun}"] if self._begun else []
+        if self._begun:
+            kept = kept_beside(self._output)
+            words.append(f"the beginning of {self._begun} is kept" if kept else f"nothing was kept of {self._begun}")
         return ", ".join(words)
 
     def close(self) -> None:

@@ -90,6 +90,18 @@ def open_film(
     return film, carriers
 
 
+def open_apart(plan: OutputPlan) -> VideoStream:
+    """An encoder like that of :func:`open_film`, whose packets go nowhere by themselves.
+
+    It is opened for the same container, because that decides whether its packets carry their own headers. The
+    container is closed at once: it would keep the encoder, and its memory, until Python looks for circles.
+    """
+    with av.open(io.BytesIO(), "w", format=plan.container, container_options=muxer_options(plan)) as container:
+        film = add_film(container, plan, {})
+        write_header(container, film)
+    return film
+
+
 def flush(film: VideoStream) -> list[Packet[Stream]]:
     """The encoder's last packets, with decoding times that can be.
 

@@ -90,6 +90,12 @@ class FolderSource(ClosesAtExit):
             self._sound.close()
 
 
+def unfinished_folder(path: str) -> Path:
+    """Where the pictures of the folder ``path`` lie until all are there."""
+    target = Path(os.path.normpath(path))
+    return target.with_name(f"{target.name}.part")
+
+
 def _as_first(
     planes: tuple[Tensor, ...], layout: Layout, expected: Layout, name: str
 ) -> tuple[tuple[Tensor, ...], Layout]:
@@ -110,18 +116,20 @@ class FolderSink(AbortsAtExit):
     A folder that does not exist appears complete or not at all; into an existing one the files are moved one by one.
     """
 
-    def __init__(self, plan: OutputPlan) -> None:
+    def __init__(self, plan: OutputPlan, *, keep: bool = False) -> None:
+        """``keep``: what an earlier run has written beside the target stays there."""
         self.warnings: list[str] = []
         self._plan = plan
         self._target = Path(os.path.normpath(plan.path))
-        self._part = self._target.with_name(f"{self._target.name}.part")
+        self._part = unfinished_folder(plan.path)
         self._frames = self._bytes = 0
         self._written: dict[str, bytes] = {}  # name -> digest, where a list may show one file twice
         self._shown: list[tuple[str, Fraction]] = []  # name and beginning in seconds
         self._end = Fraction(0)
         try:
-            shutil.rmtree(self._part, ignore_errors=True)
-            self._part.mkdir()
+            if not keep:
+                shutil.rmtree(self._part, ignore_errors=True)
+            self._part.mkdir(exist_ok=keep)
         except OSError as error:
             raise explain(error, plan.path) from error
 

@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from vdequant.frames import Frame, SidePacket
+from vdequant.frames import Frame, SegmentStart, SidePacket
 from vdequant.media.contracts import Finished, Sink
 from vdequant.media.lifetimes import AbortsAtExit
 
@@ -33,6 +33,8 @@ class FoldingSink(AbortsAtExit):
     def write(self, item: Frame | SidePacket) -> None:
         """Take a picture; it is passed on when another one follows."""
         if isinstance(item, SidePacket):
+            if isinstance(item, SegmentStart):
+                self._release(None)
             self._inner.write(item)
             return
         if self._held is not None and self._last is not None and same_picture(self._held, item):

@@ -21,6 +21,12 @@ def part_path(path: str) -> Path:
     return target.with_name(f"{target.stem}.part{target.suffix}")
 
 
+def parts_path(path: str) -> Path:
+    """The folder beside ``path`` where finished segments are kept until the job is done."""
+    target = Path(os.path.normpath(path))
+    return target.with_name(f"{target.name}.parts")
+
+
 def _same(first: Path, second: str) -> bool:
     try:
         return os.path.samefile(first, second)

@@ -23,6 +23,10 @@ class Clock:
         self._last: int | None = None
         self.repaired = 0
 
+    def go_on(self, last: int, repaired: int) -> None:
+        """Go on where another clock stood: after the stamp ``last``, with so many repaired."""
+        self._last, self.repaired = last, repaired
+
     def stamp(self, pts: int | None) -> int:
         """``pts`` itself when it is in order, else the smallest repair."""
         last = self._last

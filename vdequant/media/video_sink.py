@@ -9,6 +9,8 @@ from typing import BinaryIO, cast
 import av
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from vdequant.frames import Frame, SidePacket
 from vdequant.media.contracts import Finished
@@ -113,15 +115,26 @@ class VideoSink(AbortsAtExit):
         self._frames += 1
         if frame.duration:
             self._durations[frame.pts] = frame.duration
-        self._mux_film(self._film.encode(picture))
+        self._encode_picture(picture)
 
-    def _mux_film(self, packets: list[Packet[Stream]]) -> None:
+    def _encode_picture(self, picture: VideoFrame) -> None:
+        self._mux_film(self._lasting(self._film, self._film.encode(picture)))
+
+    def _lasting(self, film: VideoStream, packets: list[Packet[Stream]]) -> list[Packet[Stream]]:
         """SVT-AV1 forgets how long a picture lasts; without it the last one would end early."""
         for packet in packets:
             duration = self._durations.pop(packet.pts or 0, 0)
-            if duration and self._film.codec_context.time_base == self._plan.time_base:
+            if duration and film.codec_context.time_base == self._plan.time_base:
                 packet.duration = duration
+        return packets
+
+    def _mux_film(self, packets: list[Packet[Stream]]) -> None:
+        for packet in packets:
             self._container.mux(packet)
+
+    def _drain(self) -> None:
+        """Write the pictures that are still inside the encoder."""
+        self._mux_film(self._lasting(self._film, flush(self._film)))
 
     def _carry(self, item: SidePacket) -> None:
         carrier = self._carriers.get(item.stream_index)
@@ -150,7 +163,7 @@ class VideoSink(AbortsAtExit):
     def finish(self) -> Finished:
         """Flush the encoders, complete the file and give it its name."""
         try:
-            self._mux_film(flush(self._film))
+            self._drain()
             for carrier in self._carriers.values():
                 for packet in carrier.flush():
                     self._mux_side(packet)

@@ -4,7 +4,8 @@
           │                                                     ▲
           └──► submit(frame) ──► worker threads ────────────────┘ results, in decoding order
 
-A frame whose samples equal a recent one is not submitted again: it shares that one's future.
+A frame whose samples equal a recent one is not submitted again: it shares that one's future. Nothing is shared across
+the start of a segment.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 
-from vdequant.frames import Frame, SidePacket
+from vdequant.frames import Frame, SegmentStart, SidePacket
 
 R = TypeVar("R")
 
@@ -141,6 +142,9 @@ class _Decoder(threading.Thread, Generic[R]):
         try:
             began = time.perf_counter()
             for item in self.source:
+                if isinstance(item, SegmentStart):
+                    self.workers.flush()
+                    self.recent.futures.clear()
                 future = self._submit(item) if isinstance(item, Frame) else None
                 self.busy += time.perf_counter() - began
                 if not self._put((item, future)):

@@ -168,8 +168,8 @@ def test_something_in_the_border_brings_back_the_whole_picture(exact: bool) -> N
     planes[0][0, 1, 20:30] = 219
     recipe = Recipe(Wild(), quantizer, Layout(48, 32, "rgb", 16), grid=BORDERED, exact=exact)
     assert restore_planes(recipe, planes, Layout(48, 32, "rgb", 8), certify=True).samples == 3 * 32 * 48
-    y, geometry = take_native(recipe, planes, Layout(48, 32, "rgb", 8))
-    assert (geometry, tuple(y.shape)) == (None, (1, 3, 32, 48))
+    taken = take_native(recipe, planes, Layout(48, 32, "rgb", 8))
+    assert (taken.geometry, tuple(taken.y.shape)) == (None, (1, 3, 32, 48))
 
 
 def test_a_frame_of_another_size_is_restored_in_full() -> None:
@@ -182,8 +182,8 @@ def test_the_three_steps_make_the_same_as_all_at_once() -> None:
     quantizer = UniformQuantizer.of_bits((3, 3, 3))
     recipe = Recipe(Wild(), quantizer, Layout(48, 32, "rgb", 16), grid=BORDERED, compare=True)
     planes, source = bordered(torch.full((1, 8, 12), 73.0), 7), Layout(48, 32, "rgb", 8)
-    y, geometry = take_native(recipe, planes, source)
-    steps = finish(recipe, y, restore_native(recipe, y), geometry, planes, source, certify=True)
+    taken = take_native(recipe, planes, source)
+    steps = finish(recipe, taken, restore_native(recipe, taken.y), True)
     at_once = restore_planes(recipe, planes, source, certify=True)
     assert all(torch.equal(a.int(), b.int()) for a, b in zip(steps.planes, at_once.planes, strict=True))
     assert (steps.inside, steps.samples) == (at_once.inside, at_once.samples)

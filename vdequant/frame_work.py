@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import lcm
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -66,6 +65,22 @@ class Recipe:
     snap: Snap | None = None
     matrix: Matrix | None = None
     keep: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Frames on their way: see :func:`take_native` and :func:`finish`.
+
+    Attributes:
+        y: stored pictures at native size, RGB ``(N, 3, H, W)`` float32 in [0, 1], snapped where that is sure.
+        geometry: where their pixels lie in the source.
+        planes, layout: the source's own.
+    """
+
+    y: Tensor
+    geometry: Geometry
+    planes: tuple[Tensor, ...]
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +187,15 @@ def _native_blurred(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) 
     return codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous(), grid
 
 
-def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Geometry]:
+def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> Taken:
     """The stored picture at native size.
 
     Args:
         planes: stored planes ``(N, h, w)`` in ``layout``.
-
-    Returns:
-        RGB ``(N, 3, H, W)`` float32 in [0, 1], snapped where that is sure; and where its pixels lie in the source, for
-        :func:`finish`.
     """
-    layout = _with_matrix(recipe, layout)
-    return (_native_exact if recipe.exact else _native_blurred)(recipe, planes, layout)
+    known = _with_matrix(recipe, layout)
+    y, geometry = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, known)
+    return Taken(y, geometry, planes, layout)
 
 
 def _kept(recipe: Recipe, y: Tensor, restored: Tensor, geometry: Geometry) -> Tensor:
@@ -204,51 +216,30 @@ def _enlarged(recipe: Recipe, restored: Tensor, geometry: Geometry, border: Call
     return grid.expand(scaler.enlarge(restored), recipe.scale, border=border, factor=scaler.factor)
 
 
-def finish(
-    recipe: Recipe,
-    y: Tensor,
-    restored: Tensor,
-    geometry: Geometry,
-    planes: tuple[Tensor, ...],
-    layout: Layout,
-    *,
-    certify: bool,
-) -> Restored:
+def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Restored:
     """Expand what was restored, and turn it into planes of the output.
 
     Args:
-        y, geometry: from :func:`take_native`, of the same ``planes`` in ``layout``.
-        restored: ``(N, 3, H, W)`` float32 in [0, 1], for ``y``.
+        taken: from :func:`take_native`.
+        restored: ``(N, 3, H, W)`` float32 in [0, 1], for ``taken.y``.
         certify: also count the samples that lie in their cells.
     """
-    restored = _kept(recipe, y, restored, geometry)
+    restored = _kept(recipe, taken.y, restored, taken.geometry)
     inside, samples = None, 0
     if certify:
-        inside = cells_of(recipe, y).contains(_as_written(recipe, restored)).sum()
+        inside = cells_of(recipe, taken.y).contains(_as_written(recipe, restored)).sum()
         samples = restored.numel()
-    layout = _with_matrix(recipe, layout)
+    planes, layout = taken.planes, _with_matrix(recipe, taken.layout)
     height, width = recipe.output.height, recipe.output.width
-    picture = _enlarged(recipe, restored, geometry, partial(region_to_rgb, planes, layout))
+    picture = _enlarged(recipe, restored, taken.geometry, partial(region_to_rgb, planes, layout))
     if recipe.compare:
         before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, height, width)
         picture = split_screen(before, picture)
     return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
 
 
-class Ending(Protocol):
-    """What becomes of a restored native picture, with the arguments of :func:`finish`."""
-
-    def __call__(
-        self,
-        recipe: Recipe,
-        y: Tensor,
-        restored: Tensor,
-        geometry: Geometry,
-        planes: tuple[Tensor, ...],
-        layout: Layout,
-        *,
-        certify: bool,
-    ) -> Restored: ...
+# What becomes of a restored native picture, with the arguments of finish
+Ending = Callable[[Recipe, Taken, Tensor, bool], Restored]
 
 
 def restore_planes(
@@ -264,8 +255,8 @@ def restore_planes(
     Returns:
         Planes in ``recipe.output``, or what ``ending`` makes.
     """
-    y, geometry = take_native(recipe, planes, layout)
-    return ending(recipe, y, restore_native(recipe, y), geometry, planes, layout, certify=certify)
+    taken = take_native(recipe, planes, layout)
+    return ending(recipe, taken, restore_native(recipe, taken.y), certify)
 
 
 def split_screen(before: Tensor, after: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from vdequant.frame_work import (
     Ending,
-    Geometry,
     Recipe,
     Restored,
+    Taken,
     cells_of,
     finish,
     restore_native,
@@ -73,9 +73,7 @@ def _part(x: Tensor, box: Box) -> Tensor:
 class Job:
     """A frame on its way; ``native`` becomes its restored native picture ``(1, 3, H, W)``."""
 
-    frame: Frame
-    y: Tensor
-    geometry: Geometry
+    taken: Taken
     plan: FramePlan
     native: Future[Tensor]
     before: Future[Tensor] | None
@@ -120,19 +118,18 @@ class ReusingWork:
         return partial(self.run, self._job(frame, self._planner, certify=certify))
 
     def _job(self, frame: Frame, planner: Planner, *, certify: bool) -> Job:
-        y, geometry = take_native(self.recipe, _planes(frame), frame.layout)
-        plan = planner.plan(y)
+        taken = take_native(self.recipe, _planes(frame), frame.layout)
+        plan = planner.plan(taken.y)
         self.computed += plan.work
         self.new += plan.new
-        self.full += y.shape[-2] * y.shape[-1]
-        job = Job(frame, y, geometry, plan, Future(), None if plan.whole else self._before, certify)
+        self.full += taken.y.shape[-2] * taken.y.shape[-1]
+        job = Job(taken, plan, Future(), None if plan.whole else self._before, certify)
         self._before = job.native
         return job
 
     def run(self, job: Job) -> Restored:
         """Carry out a plan, up to the ending."""
-        frame, native = job.frame, self.restore(job)
-        return self.ending(self.recipe, job.y, native, job.geometry, _planes(frame), frame.layout, certify=job.certify)
+        return self.ending(self.recipe, job.taken, self.restore(job), job.certify)
 
     def restore(self, job: Job) -> Tensor:
         """The restored native picture ``(1, 3, H, W)``, which ``job.native`` is given as well.
@@ -152,8 +149,8 @@ class ReusingWork:
     def _native(self, job: Job) -> Tensor:
         plan = job.plan
         if plan.whole or job.before is None:
-            return restore_native(self.recipe, job.y)
-        computed = [(window, restore_native(self.recipe, _cut(job.y, window))) for window in plan.windows]
+            return restore_native(self.recipe, job.taken.y)
+        computed = [(window, restore_native(self.recipe, _cut(job.taken.y, window))) for window in plan.windows]
         before = job.before.result()
         result = before.clone()
         for copy in plan.copies:

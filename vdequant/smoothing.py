@@ -12,8 +12,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from vdequant.frame_work import Geometry, Recipe, Restored, cells_of, finish, margin_of
-from vdequant.frames import Frame, Layout, SegmentStart, SidePacket, SourceInfo
+from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of
+from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.finding import Finding
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
@@ -42,18 +42,9 @@ def choose_temporal(
     return "flow", "a codec shows one place in ever other ways"
 
 
-def unfinished(
-    recipe: Recipe,
-    y: Tensor,
-    restored: Tensor,
-    geometry: Geometry,
-    planes: tuple[Tensor, ...],
-    layout: Layout,
-    *,
-    certify: bool,
-) -> Restored:
+def unfinished(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Restored:
     """In place of :func:`~vdequant.frame_work.finish`: stored and restored native picture as the two "planes"."""
-    return Restored((y, restored))
+    return Restored((taken.y, restored))
 
 
 def as_frame(recipe: Recipe, y: Tensor, restored: Tensor) -> RestoredFrame:
@@ -123,7 +114,7 @@ class SmoothingWriter:
         y, restored, *planes = (x.to(self.device) for x in (frame.y, frame.restored, *(p[None] for p in item.planes)))
         grid = self.recipe.grid
         geometry = grid if grid is not None and tuple(y.shape[:-3:-1]) == grid.size else None
-        done = finish(self.recipe, y, restored, geometry, tuple(planes), item.layout, certify=certify)
+        done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout), restored, certify)
         done = Restored(tuple(plane.cpu() for plane in done.planes), done.inside, done.samples)
         self._last = (frame.y, frame.restored, done)
         return done

@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vdequant.training.loop import Trainer, TrainSettings
-from vdequant.training.recipe_cellnet import SIZES, Order, train
+from vdequant.training.loop import TrainSettings
+from vdequant.training.recipe_cellnet import SIZES, CellnetTrainer, Order, train
 
 WEIGHTS = Path(__file__).parent.parent / "vdequant" / "weights"
 CARD = """- **Licence of the weights**: CC BY-SA 4.0, because a part of the training pictures is under that licence.
@@ -24,7 +24,7 @@ CARD = """- **Licence of the weights**: CC BY-SA 4.0, because a part of the trai
   The Secret Chronicles of Dr. M. (GPL-3) and Naev."""
 
 
-def tell(trainer: Trainer, loss: float) -> None:
+def tell(trainer: CellnetTrainer, loss: float) -> None:
     """A line every 200 steps."""
     print(f"step {trainer.steps}, {trainer.seconds:.0f} s, loss {loss:.4f}, best {trainer.best}", flush=True)
 

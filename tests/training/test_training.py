@@ -19,11 +19,12 @@ from vdequant.models.weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
+from vdequant.training.lesson_cellnet import CellnetLesson, cell_loss
 from vdequant.training.log import TrainLog
-from vdequant.training.loop import Trainer, TrainSettings, cell_loss
+from vdequant.training.loop import TrainSettings
 from vdequant.training.optimizing import MuonAdamW
 from vdequant.training.prefetch import ahead, numbered
-from vdequant.training.recipe_cellnet import Order, train
+from vdequant.training.recipe_cellnet import CellnetTrainer, Order, cellnet_trainer, train
 from vdequant.training.validation import Validation
 
 TINY = CellnetSpec(4, (1,))
@@ -53,8 +54,8 @@ def tiny_settings(steps: int) -> TrainSettings:
     return TrainSettings(steps=steps, batch=2, side=16, rate=5e-3, validate_every=0, log_every=2)
 
 
-def trainer_in(folder: Path, settings: TrainSettings) -> Trainer:
-    return Trainer(TINY, settings, folder, torch.device("cpu"))
+def trainer_in(folder: Path, settings: TrainSettings) -> CellnetTrainer:
+    return cellnet_trainer(TINY, settings, folder, torch.device("cpu"))
 
 
 def test_lattice_cells_hold_the_truth() -> None:
@@ -139,14 +140,14 @@ def test_ten_steps_reduce_the_loss(bank: Bank, tmp_path: Path) -> None:
 
 def test_an_interrupted_run_ends_with_the_same_weights(bank: Bank, tmp_path: Path) -> None:
     whole = trainer_in(tmp_path / "whole", tiny_settings(8))
-    whole.run(bank)
+    whole.run(CellnetLesson(bank))
     cut = trainer_in(tmp_path / "cut", tiny_settings(8))
     for number in range(1, 4):
         cut.step(Sampler(bank, 1, 16).batch(2, number))
     cut.save()
     resumed = trainer_in(tmp_path / "cut", tiny_settings(8))
     assert resumed.steps == 3
-    resumed.run(bank)
+    resumed.run(CellnetLesson(bank))
     pairs = zip(whole.average.state_dict().values(), resumed.average.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
@@ -154,7 +155,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(bank: Bank, tmp_path: Pat
 def test_the_average_that_did_best_on_held_back_pictures_is_returned(bank: Bank, tmp_path: Path) -> None:
     settings = TrainSettings(steps=6, batch=2, side=16, rate=5e-3, validate_every=2)
     trainer = trainer_in(tmp_path, settings)
-    best = trainer.run(bank)
+    best = trainer.run(CellnetLesson(bank))
     assert Validation(bank).score(best)["mean"] == pytest.approx(trainer.best["mean"], abs=1e-6)
     lines = (tmp_path / "validation.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["step", "2", "4", "6"]
@@ -174,8 +175,8 @@ def trainer_free_network() -> torch.nn.Module:
 
 def test_a_run_can_start_from_weights_with_fewer_blocks_and_is_as_good(bank: Bank, tmp_path: Path) -> None:
     first = trainer_in(tmp_path / "a", tiny_settings(20))
-    first.run(bank)
-    deeper = Trainer(CellnetSpec(4, (1, 1)), tiny_settings(20), tmp_path / "b", torch.device("cpu"))
+    first.run(CellnetLesson(bank))
+    deeper = cellnet_trainer(CellnetSpec(4, (1, 1)), tiny_settings(20), tmp_path / "b", torch.device("cpu"))
     deeper.start_from(first.net)
     batch = Sampler(bank, 2, 16).batch(2, 0)
     given = batch.stored, batch.low, batch.high, batch.room, batch.spread, batch.facts
@@ -184,7 +185,7 @@ def test_a_run_can_start_from_weights_with_fewer_blocks_and_is_as_good(bank: Ban
 
 def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
     trainer = trainer_in(tmp_path, tiny_settings(2))
-    other = Trainer(CellnetSpec(4, (1,), context=4), tiny_settings(2), tmp_path / "b", torch.device("cpu"))
+    other = cellnet_trainer(CellnetSpec(4, (1,), context=4), tiny_settings(2), tmp_path / "b", torch.device("cpu"))
     with pytest.raises(ValueError, match="expected weights of every layer but blocks"):
         other.start_from(trainer.net)
 

@@ -12,7 +12,8 @@ from vdequant.cli.options import Parser, add_reporting_options
 from vdequant.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from vdequant.training.loop import Trainer, TrainSettings
+    from vdequant.training.loop import TrainSettings
+    from vdequant.training.recipe_cellnet import CellnetTrainer
 
 MODELS = ("cellnet",)
 
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     settings = _settings(args)
     order = Order(tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init)
 
-    def told(trainer: Trainer, loss: float) -> None:
+    def told(trainer: CellnetTrainer, loss: float) -> None:
         if not trainer.ranks.first:
             return
         best = f", best {trainer.best['mean']:+.3f} dB" if trainer.best else ""

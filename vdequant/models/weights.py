@@ -15,6 +15,7 @@ from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 
 FORMAT = "vdequant-cellnet-2"
+JPEGNET_FORMAT = "vdequant-jpegnet-1"
 
 
 def packaged(name: str) -> Path:

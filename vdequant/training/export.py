@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from vdequant.models.cellnet import Cellnet
 from vdequant.models.weights import FORMAT
+from vdequant.training.data import Batch
 from vdequant.training.loop import Trainer
 
 
@@ -85,7 +86,7 @@ def _installed() -> str:
         return "unknown"
 
 
-def model_card(facts: CardFacts, trainer: Trainer) -> str:
+def model_card(facts: CardFacts, trainer: Trainer[Cellnet, Batch]) -> str:
     """The Markdown card of a trained cellnet."""
     best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
     return CARD.format(

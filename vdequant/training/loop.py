@@ -14,18 +14,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.schedule.allocator import keep_freed_memory
-from vdequant.training.data import Bank, Batch, Sampler
+from vdequant.training.checkpoint import Checkpoints, Progress, Stateful
 from vdequant.training.log import TrainLog
 from vdequant.training.optimizing import MuonAdamW
 from vdequant.training.parallel import Ranks
 from vdequant.training.prefetch import numbered
-from vdequant.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -59,27 +58,48 @@ class TrainSettings:
     seed: int = 1
 
 
-HALF_SHARE = 0.03  # of the squared half cell in the unit of the loss; palettes' cells are wide, their errors small
+N = TypeVar("N", bound=nn.Module)
+B = TypeVar("B", bound="Movable")
+L = TypeVar("L", bound="Movable", covariant=True)
+M = TypeVar("M", bound=nn.Module, contravariant=True)
 
 
-def cell_loss(answer: Tensor, batch: Batch) -> Tensor:
-    """Squared error in units of the do-nothing error of each picture, so that every kind and depth weighs alike.
+class Movable(Protocol):
+    """A batch."""
 
-    A small part of the squared half cell is added to the unit: pictures that were stored without loss (flat art) would
-    otherwise divide by zero, and this is how much a change of them counts.
+    def to(self, device: torch.device) -> Any:
+        """The same on ``device``."""
+        ...
+
+
+class Lesson(Protocol[M, L]):
+    """What is learned from: batches by number, and held-back pictures."""
+
+    def draw(self, settings: TrainSettings, number: int) -> L:
+        """A batch; always the same one for the same settings and ``number``."""
+        ...
+
+    def score(self, net: M) -> dict[str, float]:
+        """Scores on held-back pictures by name, higher is better, with "mean"; empty when nothing is held back."""
+        ...
+
+
+class Trainer(Generic[N, B]):
+    """Holds network, optimizer, moving average and clock; everything in it survives in one checkpoint file.
+
+    Args:
+        make: gives the untrained network.
+        loss: of the network's answer to a batch.
+        settings: length and pace.
+        folder: of checkpoints and logs; what is there is resumed.
+        device: "cpu" or "cuda".
+        ranks: which of several processes this is.
     """
-    squared = (answer - batch.truth).square().mean(dim=(1, 2, 3))
-    nothing = (batch.stored - batch.truth).square().mean(dim=(1, 2, 3))
-    half = ((batch.high - batch.low) / 2).square().mean(dim=(1, 2, 3))
-    return (squared / (nothing + HALF_SHARE * half).clamp(min=1e-7)).mean()
-
-
-class Trainer:
-    """Holds network, optimizer, moving average and clock; everything in it survives in one checkpoint file."""
 
     def __init__(
         self,
-        spec: CellnetSpec,
+        make: Callable[[], N],
+        loss: Callable[[nn.Module, B], Tensor],
         settings: TrainSettings,
         folder: Path,
         device: torch.device,
@@ -87,26 +107,33 @@ class Trainer:
     ) -> None:
         torch.manual_seed(settings.seed)
         keep_freed_memory()
-        self.settings, self.folder, self.device, self.ranks = settings, folder, device, ranks or Ranks()
-        self.net = Cellnet(spec).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average: Cellnet = copy.deepcopy(self.net)
+        self.loss, self.settings, self.device, self.ranks = loss, settings, device, ranks or Ranks()
+        self.net: N = make().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average: N = copy.deepcopy(self.net)
         self.optimizer = MuonAdamW(self.net, settings.rate)
-        self.steps, self.seconds = 0, 0.0
-        self.best: dict[str, float] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "last.pt").exists():
-            self._load(folder / "last.pt")
+        parts: dict[str, Stateful] = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.checkpoints = Checkpoints(folder, parts, device)
+        self.best_average = Checkpoints(folder, {"average": self.average}, device)
+        self.progress = self.checkpoints.load() or Progress()
         self.log = TrainLog(folder / "log.csv", self.steps)
         self.parallel: nn.Module = self.ranks.wrap(self.net)
 
-    def _load(self, path: Path) -> None:
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.steps, self.seconds, self.best = state["steps"], state["seconds"], state["best"]
+    @property
+    def steps(self) -> int:
+        """Done so far."""
+        return self.progress.steps
 
-    def start_from(self, net: Cellnet) -> None:
+    @property
+    def seconds(self) -> float:
+        """Of training so far, over all sittings."""
+        return self.progress.seconds
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The best scores so far; empty before the first validation."""
+        return self.progress.best
+
+    def start_from(self, net: nn.Module) -> None:
         """Take the weights of ``net`` as the beginning of the run.
 
         Its spec is the same but for fewer blocks: those it lacks answer zero at first, so the network starts as good.
@@ -122,19 +149,9 @@ class Trainer:
         self.average.load_state_dict(self.net.state_dict())
 
     def save(self) -> None:
-        """Write the checkpoint beside and rename, so that a kill never leaves half of one."""
-        if not self.ranks.first:
-            return
-        state = {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "steps": self.steps,
-            "seconds": self.seconds,
-            "best": self.best,
-        }
-        torch.save(state, self.folder / "next.pt")
-        (self.folder / "next.pt").replace(self.folder / "last.pt")
+        """Write the checkpoint; only the first process does."""
+        if self.ranks.first:
+            self.checkpoints.save(self.progress)
 
     @property
     def done(self) -> float:
@@ -146,12 +163,11 @@ class Trainer:
         climb = min(1.0, self.done / self.settings.warmup) if self.settings.warmup else 1.0
         return self.settings.rate * climb * (0.01 + 0.99 * (1 + math.cos(math.pi * self.done)) / 2)
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: B) -> float:
         """Learn from one batch; returns its loss."""
         self.optimizer.rate = self._rate()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            answer = self.parallel(batch.stored, batch.low, batch.high, batch.room, batch.spread, batch.facts)
-        loss = cell_loss(answer, batch)
+            loss = self.loss(self.parallel, batch)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -160,65 +176,62 @@ class Trainer:
         with torch.no_grad():
             for slow, fast in zip(self.average.parameters(), self.net.parameters(), strict=True):
                 slow.lerp_(fast, 1 - decay)
-        self.steps += 1
+        self.progress.steps += 1
         return float(loss.detach())
 
-    def _batches(self, bank: Bank) -> Iterator[Batch]:
+    def _batches(self, lesson: Lesson[N, B]) -> Iterator[B]:
         """From the next step's on; each process draws others."""
-        sampler = Sampler(bank, self.settings.seed, self.settings.side)
         first = (self.steps + 1) * self.ranks.count + self.ranks.rank
-        draw = partial(sampler.batch, self.settings.batch)
+        draw = partial(lesson.draw, self.settings)
         return numbered(draw, first, self.ranks.count, processes=self.settings.loaders)
 
-    def run(self, bank: Bank, told: Callable[[Trainer, float], None] | None = None) -> Cellnet:
+    def run(self, lesson: Lesson[N, B], told: Callable[[Trainer[N, B], float], None] | None = None) -> N:
         """Train until the schedule's end.
 
         Args:
-            bank: where batches and validation pictures come from.
+            lesson: where batches and scores come from.
             told: is called with the trainer and the recent mean loss at every line of the log.
 
         Returns:
             The moving average that did best on the held-back pictures, or the last one without validation.
         """
-        validation = Validation(bank) if self.settings.validate_every else None
+        validating = self.settings.validate_every > 0
         saved, mark, recent = time.monotonic(), time.monotonic(), []
         before = self.seconds
-        for drawn in self._batches(bank):
+        for drawn in self._batches(lesson):
             if self.done >= 1:
                 break
             recent.append(self.step(drawn.to(self.device)))
-            self.seconds = before + time.monotonic() - mark
+            self.progress.seconds = before + time.monotonic() - mark
             if self.steps % self.settings.log_every == 0:
                 mean = sum(recent) / len(recent)
                 self.log.write(self.steps, self.seconds, mean, self._rate())
                 recent.clear()
                 if told is not None:
                     told(self, mean)
-            if validation and self.steps % self.settings.validate_every == 0:
-                self._validate(validation)
+            if validating and self.steps % self.settings.validate_every == 0:
+                self._validate(lesson)
             if time.monotonic() - saved > self.settings.save_every:
                 self.save()
                 saved = time.monotonic()
-        if validation and self.steps % self.settings.validate_every:
-            self._validate(validation)
+        if validating and self.steps % self.settings.validate_every:
+            self._validate(lesson)
         self.save()
         return self._best_average()
 
-    def _validate(self, validation: Validation) -> None:
+    def _validate(self, lesson: Lesson[N, B]) -> None:
         """Score the average; keep it when it is the best so far. Only the first process does."""
         if not self.ranks.first:
             return
-        scores = validation.score(self.average)
+        scores = lesson.score(self.average)
         if not scores:
             return
         self.log.validated(self.steps, scores)
         if scores["mean"] > self.best.get("mean", -math.inf):
-            self.best = {**scores, "steps": float(self.steps)}
-            torch.save(self.average.state_dict(), self.folder / "best.next.pt")
-            (self.folder / "best.next.pt").replace(self.folder / "best.pt")
+            self.progress.best = {**scores, "steps": float(self.steps)}
+            self.best_average.save(self.progress, "best")
 
-    def _best_average(self) -> Cellnet:
-        path = self.folder / "best.pt"
-        if self.best and path.exists():
-            self.average.load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
+    def _best_average(self) -> N:
+        if self.best:
+            self.best_average.load("best")
         return self.average

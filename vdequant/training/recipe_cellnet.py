@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from vdequant.errors import InputError, UsageError
-from vdequant.models.cellnet import LARGE, MEDIUM, SMALL, CellnetSpec
+from vdequant.models.cellnet import LARGE, MEDIUM, SMALL, Cellnet, CellnetSpec
 from vdequant.models.weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
-from vdequant.training.data import SIDE, Bank, build_bank, gradient, palettes_of
+from vdequant.training.data import SIDE, Bank, Batch, build_bank, gradient, palettes_of
 from vdequant.training.export import CardFacts, export_cellnet, model_card
+from vdequant.training.lesson_cellnet import CellnetLesson, loss_of
 from vdequant.training.loop import Trainer, TrainSettings
-from vdequant.training.parallel import join, leave
+from vdequant.training.parallel import Ranks, join, leave
 
 SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM, "l": LARGE}
 SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
+CellnetTrainer = Trainer[Cellnet, Batch]
 OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
 
 
@@ -66,13 +69,20 @@ def _bank(folders: Sequence[Path], runs: Path) -> Bank:
     return bank
 
 
+def cellnet_trainer(
+    spec: CellnetSpec, settings: TrainSettings, folder: Path, device: torch.device, ranks: Ranks | None = None
+) -> CellnetTrainer:
+    """A trainer of a cellnet, with what ``folder`` holds of its run."""
+    return Trainer(partial(Cellnet, spec), loss_of, settings, folder, device, ranks)
+
+
 def check_torch() -> None:
     """Training needs Muon; restoring does not."""
     if not hasattr(torch.optim, "Muon"):
         raise UsageError(f"training needs torch 2.9 or newer, got {torch.__version__}; pip install -U torch")
 
 
-def train(order: Order, told: Callable[[Trainer, float], None] | None = None) -> Trainer:
+def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = None) -> CellnetTrainer:
     """Train or resume, and write weights and card.
 
     Raises:
@@ -85,10 +95,11 @@ def train(order: Order, told: Callable[[Trainer, float], None] | None = None) ->
     device = torch.device(order.device)
     ranks = join(device)
     try:
-        trainer = Trainer(SIZES[order.size], order.settings, order.runs / f"cellnet-{order.size}", device, ranks)
+        folder = order.runs / f"cellnet-{order.size}"
+        trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(read_cellnet(order.init))
-        trainer.run(_bank(order.folders, order.runs), told)
+        trainer.run(CellnetLesson(_bank(order.folders, order.runs)), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             export_cellnet(trainer.average, order.output)
@@ -113,5 +124,6 @@ def smoke(runs: Path) -> tuple[float, float]:
     bank = Bank(tiles, palettes, [(i, tile) for i, tile in enumerate(tiles)], [record for _, record in palettes])
     settings = TrainSettings(steps=SMOKE_STEPS, batch=8, side=32, rate=5e-3, log_every=10, validate_every=0)
     losses: list[float] = []
-    Trainer(SMOKE, settings, runs, torch.device("cpu")).run(bank, lambda _, loss: losses.append(loss))
+    trainer = cellnet_trainer(SMOKE, settings, runs, torch.device("cpu"))
+    trainer.run(CellnetLesson(bank), lambda _, loss: losses.append(loss))
     return losses[0], losses[-1]

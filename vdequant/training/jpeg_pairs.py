@@ -1,0 +1,135 @@
+"""Pairs of crops before and after JPEG: any quality and chroma, standard and other tables, known or not."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vdequant.quantizers.jpeg_codec import CHROMA_STEPS, HALVED, LUMA_STEPS, Subsampling
+from vdequant.training.data import SIDE, to_tensor
+
+MARGIN = 16  # pixels around a crop, so that its chroma is upsampled as inside a picture; also the grid's period
+SUBSAMPLINGS: tuple[Subsampling, ...] = ("420", "444", "422")
+SUBSAMPLING_SHARES = (0.72, 0.2, 0.08)
+OTHER_TABLES = 0.12  # share of the crops whose tables are not those of libjpeg's qualities
+UNKNOWN = 0.1  # share of the crops whose tables and grid are not told
+PHOTO_SHARE = 0.65
+SMALLER_SHARE = 0.15  # of the crops are taken from a tile at half its size, which has more detail a pixel
+QUALITIES = ((0.55, 5, 60), (0.27, 55, 95), (0.18, 1, 12))  # share, first and last
+
+
+@dataclass(frozen=True)
+class JpegBatch:
+    """Training pairs of one subsampling.
+
+    ``truth``, ``stored`` ``(N, 3, S, S)`` float32 in [0, 1]; ``luma``, ``chroma`` ``(N, 8, 8)`` float32 steps, zero
+    where the network is not told; ``across``, ``down``: how many pixels share a chroma sample.
+    """
+
+    truth: Tensor
+    stored: Tensor
+    luma: Tensor
+    chroma: Tensor
+    across: int
+    down: int
+
+    def to(self, device: torch.device) -> JpegBatch:
+        """The same on ``device``."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return JpegBatch(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
+
+
+Tables = tuple[np.ndarray, np.ndarray]  # luma and chroma, (8, 8) whole numbers 1..255
+
+
+def standard_tables(quality: int) -> Tables:
+    """libjpeg's tables of a quality, 1 to 100."""
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    luma, chroma = (np.array(table, np.float64) for table in (LUMA_STEPS, CHROMA_STEPS))
+    return tuple(np.clip((table * percent + 50) // 100, 1, 255) for table in (luma, chroma))  # type: ignore[return-value]
+
+
+def other_tables(quality: int, rng: np.random.Generator) -> Tables:
+    """Tables as other encoders have: chroma of another quality, steps that rise more or less with frequency."""
+    luma, _ = standard_tables(quality)
+    _, chroma = standard_tables(int(np.clip(quality + rng.integers(-20, 21), 1, 100)))
+    power = rng.uniform(0.4, 1.3)
+
+    def bent(table: np.ndarray) -> np.ndarray:
+        middle = np.exp(np.log(table).mean())
+        return np.asarray(np.clip(np.round(middle * (table / middle) ** power), 1, 255))
+
+    return bent(luma), bent(chroma)
+
+
+def jpeg_roundtrip(pixels: np.ndarray, tables: Tables, subsampling: Subsampling) -> np.ndarray:
+    """``(H, W, 3)`` uint8 through libjpeg with these tables."""
+    file = io.BytesIO()
+    lists = [[int(step) for step in table.ravel()] for table in tables]
+    chroma = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0"}[subsampling]
+    Image.fromarray(pixels).save(file, "JPEG", qtables=lists, subsampling=chroma)
+    coded = np.frombuffer(file.getvalue(), np.uint8)
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
+
+
+def random_quality(rng: np.random.Generator) -> int:
+    """Mostly coarse, where most can be gained."""
+    _, first, last = QUALITIES[int(rng.choice(len(QUALITIES), p=[share for share, _, _ in QUALITIES]))]
+    return int(rng.integers(first, last + 1))
+
+
+class JpegSampler:
+    """Cuts batches from tiles; batch ``number`` is always the same.
+
+    Args:
+        tiles: ``(256, 256, 3)`` uint8.
+        photos: numbers of those that are photographs; they come more often.
+        seed: of all batches.
+        side: of a crop, a multiple of 16 up to 96.
+    """
+
+    def __init__(self, tiles: list[np.ndarray], photos: list[int], seed: int, side: int) -> None:
+        if side % MARGIN or not 0 < side <= SIDE // 2 - 2 * MARGIN:
+            raise ValueError(f"expected a side that is a multiple of {MARGIN} up to {SIDE // 2 - 2 * MARGIN}, got {side}")
+        self.tiles, self.photos, self.seed, self.side = tiles, photos, seed, side
+
+    def _tile(self, rng: np.random.Generator) -> np.ndarray:
+        if self.photos and rng.random() < PHOTO_SHARE:
+            return self.tiles[self.photos[int(rng.integers(len(self.photos)))]]
+        return self.tiles[int(rng.integers(len(self.tiles)))]
+
+    def _truth(self, rng: np.random.Generator) -> np.ndarray:
+        """A crop with its margin."""
+        tile = self._tile(rng)
+        if rng.random() < SMALLER_SHARE:
+            tile = np.asarray(cv2.resize(tile, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA))
+        whole = self.side + 2 * MARGIN
+        row, column = rng.integers(0, tile.shape[0] - whole + 1, 2)
+        crop = tile[row : row + whole, column : column + whole]
+        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+        return np.ascontiguousarray(crop.transpose(1, 0, 2) if rng.random() < 0.3 else crop)
+
+    def _pair(self, subsampling: Subsampling, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        truth, quality = self._truth(rng), random_quality(rng)
+        tables = other_tables(quality, rng) if rng.random() < OTHER_TABLES else standard_tables(quality)
+        decoded = jpeg_roundtrip(truth, tables, subsampling)
+        known = rng.random() >= UNKNOWN
+        # Unknown: the crop begins anywhere in the grid.
+        row, column = (MARGIN, MARGIN) if known else (int(i) for i in rng.integers(MARGIN // 2, MARGIN * 3 // 2, 2))
+        rows, columns = slice(row, row + self.side), slice(column, column + self.side)
+        luma, chroma = (torch.from_numpy(table).float() * known for table in tables)
+        return to_tensor(truth[rows, columns]), to_tensor(decoded[rows, columns]), luma, chroma
+
+    def batch(self, count: int, number: int) -> JpegBatch:
+        """``count`` pairs of one subsampling."""
+        rng = np.random.default_rng((self.seed, number))
+        subsampling = SUBSAMPLINGS[int(rng.choice(len(SUBSAMPLINGS), p=SUBSAMPLING_SHARES))]
+        pairs = [self._pair(subsampling, rng) for _ in range(count)]
+        truth, stored, luma, chroma = (torch.stack([pair[i] for pair in pairs]) for i in range(4))
+        return JpegBatch(truth, stored, luma, chroma, *HALVED[subsampling])

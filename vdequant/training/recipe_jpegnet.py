@@ -1,0 +1,112 @@
+"""The recipe of the network behind "dequantizernet+": pictures in, safetensors and model card out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from vdequant.models.jpegnet import SHIPPED, Jpegnet, JpegnetSpec
+from vdequant.models.weights import JPEGNET_FORMAT
+from vdequant.training.export import count_parameters, revision
+from vdequant.training.jpeg_pairs import JpegBatch
+from vdequant.training.lesson_jpeg import JpegLesson, loss_of
+from vdequant.training.loop import Trainer, TrainSettings
+from vdequant.training.parallel import join, leave
+
+JpegTrainer = Trainer[Jpegnet, JpegBatch]
+CARD = """# {name}
+
+A U-Net that is told the JPEG's quantization tables and block grid, or nothing (zeros), and proposes the picture before
+JPEG. {parameters:,} parameters (half precision), {macs:,} multiply-accumulates a pixel, receptive radius at most
+{radius} pixels.
+
+{data}
+- **Degradations**: libjpeg at qualities 1 to 95, mostly 5 to 60; chroma 4:2:0 (72 %), 4:4:4 and 4:2:2; 12 % of the
+  crops with tables of other shapes; 10 % without being told tables and grid.
+- **Training**: {steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16 autocast),
+  Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train dequantizernet+`, source revision
+  {revision}.
+- **Gain on held-back pictures**, in dB over JPEG's own decode, before projection into the cells: {scores}.
+- **Limits**: 8-bit baseline tables; pictures that were compressed more than once were not trained on.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JpegOrder:
+    """What to train.
+
+    Attributes:
+        folders: with full-color pictures.
+        output: the safetensors file; the model card goes beside it, as .md.
+        runs: folder of checkpoints and logs.
+        settings: of the loop.
+        device: "cpu" or "cuda".
+        threads: intra-op threads on a CPU.
+        card: lines of the model card on licence and data; None names the folders.
+        spec: size of the network.
+    """
+
+    folders: tuple[Path, ...]
+    output: Path
+    runs: Path
+    settings: TrainSettings
+    device: str = "cpu"
+    threads: int = 1
+    card: str | None = None
+    spec: JpegnetSpec = SHIPPED
+
+
+def export_jpegnet(net: Jpegnet, path: Path) -> None:
+    """Save in half precision: the answer is added to the picture, so rounding weights to 11 bits is not seen."""
+    tensors = {key: tensor.detach().cpu().half().contiguous() for key, tensor in net.state_dict().items()}
+    save_file(tensors, str(path), metadata={"format": JPEGNET_FORMAT, "spec": json.dumps(asdict(net.spec))})
+    path.chmod(0o644)  # safetensors writes files that only their owner can read
+
+
+def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] | None = None) -> JpegTrainer:
+    """Train or resume, and write weights and card.
+
+    Raises:
+        InputError: when the folders hold no picture of at least 256x256.
+    """
+    torch.set_num_threads(order.threads)
+    order.runs.mkdir(parents=True, exist_ok=True)
+    device = torch.device(order.device)
+    ranks = join(device)
+    try:
+        folder = order.runs / "dequantizernet-plus"
+        trainer: JpegTrainer = Trainer(lambda: Jpegnet(order.spec), loss_of, order.settings, folder, device, ranks)
+        trainer.run(JpegLesson(list(order.folders)), told)
+        if ranks.first:
+            order.output.parent.mkdir(parents=True, exist_ok=True)
+            export_jpegnet(trainer.average, order.output)
+            order.output.with_suffix(".md").write_text(_card(order, trainer))
+    finally:
+        leave()
+    return trainer
+
+
+def _card(order: JpegOrder, trainer: JpegTrainer) -> str:
+    folders = ", ".join(str(folder) for folder in order.folders)
+    own = f"- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
+    best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
+    return CARD.format(
+        name=order.output.stem,
+        data=order.card or own,
+        parameters=count_parameters(trainer.average),
+        macs=trainer.net.spec.macs,
+        radius=trainer.net.spec.radius,
+        steps=trainer.steps,
+        batch=trainer.settings.batch,
+        side=trainer.settings.side,
+        seconds=trainer.seconds,
+        device=trainer.device,
+        rate=trainer.settings.rate,
+        revision=revision(),
+        scores=", ".join(f"{kind} {score:+.2f}" for kind, score in best.items()) or "not measured",
+    )

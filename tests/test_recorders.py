@@ -39,7 +39,7 @@ def test_a_refused_input_names_a_program_that_the_recipes_explain() -> None:
         assert any(word in README for word in re.findall(r"(mame|stable_retro|retroarch|fceux|dsda-doom)", remedy))
 
 
-@pytest.mark.parametrize("name", ["retroarch-ffv1.cfg", "retroarch-x264rgb.cfg"])
+@pytest.mark.parametrize("name", ["retroarch-ffv1.cfg", "retroarch-x264rgb.cfg", "retroarch-live.cfg"])
 def test_a_record_configuration_names_codecs_and_formats_that_are_read(name: str) -> None:
     lines = (RECIPES / name).read_text(encoding="utf-8").splitlines()
     options = dict(line.split(" = ") for line in lines if not line.startswith("#"))

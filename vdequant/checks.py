@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vdequant.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+MOST_FPS = 1000
 
 
 def check_picture(x: Tensor, name: str = "x") -> None:
@@ -36,3 +40,24 @@ def check_choice(value: str, allowed: tuple[str, ...], name: str) -> str:
     if value not in allowed:
         raise UsageError(f"expected {name} to be one of {', '.join(allowed)}, got {value!r}")
     return value
+
+
+def read_size(text: str, name: str = "--size") -> tuple[int, int]:
+    """Width and height of "256x240"; raise :class:`UsageError` for anything else."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise UsageError(f"expected {name} as WIDTHxHEIGHT in pixels, such as 256x240, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def read_rate(text: str, name: str = "--fps") -> Fraction:
+    """Pictures a second, exact, of "60", "59.7275" or "60000/1001"; raise :class:`UsageError` for anything else."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= MOST_FPS:
+        raise UsageError(
+            f"expected {name} above 0 and up to {MOST_FPS}, such as 60, 59.7275 or 60000/1001, got {text!r}"
+        )
+    return rate

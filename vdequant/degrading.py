@@ -23,6 +23,7 @@ from vdequant.color import from_rgb, to_rgb
 from vdequant.errors import InputError, UsageError
 from vdequant.frame_work import expand
 from vdequant.frames import Frame, SidePacket, SourceInfo
+from vdequant.media.locking import writing_alone
 from vdequant.media.plan import LOSSLESS_CONTAINERS, OutputPlan, output_kind, plan_output
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import Source, open_source
@@ -243,7 +244,7 @@ def degrade(
     request = target.request()
     size = target.resolution(request)
     settings = exact_settings(output, settings or Settings())
-    with open_source(input, settings) as source:
+    with writing_alone(output), open_source(input, settings) as source:
         likely = plan_output(output, _resulting(source.info, size, gray=False), settings)
         check_output(likely, source, overwrite=settings.overwrite)  # before any work
         pictures = _sampled(source, size)
@@ -277,7 +278,13 @@ def _run(
     total = source.info.frames
     workers = CpuWorkers(work, settings.workers or usable_cores())
     try:
-        return run_stages(source, workers, writer, progressed=lambda done: observer.progressed(done, total))
+        return run_stages(
+            source,
+            workers,
+            writer,
+            progressed=lambda done: observer.progressed(done, total),
+            stop=source.stop,
+        )
     finally:
         workers.close()
 

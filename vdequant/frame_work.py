@@ -21,11 +21,15 @@ from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Box, Grid, part
+from vdequant.quantizers.jpeg_placing import Placing
+from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.snapping import Snap
-from vdequant.restorers.base import WHOLE_PICTURE, Needs, Restorer, Scaler
-from vdequant.schedule.tiles import apply_tiled
+from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
+from vdequant.schedule.shortage import is_shortage
+from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split
 
+CERTIFIED_SIDE = 1024  # pixels; larger pictures of blocks are certified in parts
 Geometry = Grid | None  # where native pixels lie in the source; made by take_native for finish, nobody else looks
 
 
@@ -48,6 +52,7 @@ class Recipe:
         snap: takes frames from a lossy codec to their clean colors.
         matrix: of the source's YUV, where the frames' own layout only assumes one.
         keep: ``(1, 1, h, w)`` of the source's size in [0, 1]: share of each pixel that stays as it was stored.
+        placing: lays pictures onto the blocks of the JPEG that they were; they are worked on like that.
     """
 
     restorer: Restorer
@@ -65,6 +70,7 @@ class Recipe:
     snap: Snap | None = None
     matrix: Matrix | None = None
     keep: Tensor | None = None
+    placing: Placing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class Taken:
     """Frames on their way: see :func:`take_native` and :func:`finish`.
 
     Attributes:
-        y: stored pictures at native size, RGB ``(N, 3, H, W)`` float32 in [0, 1], snapped where that is sure.
+        y: stored pictures at native size, RGB ``(N, 3, H, W)`` float32 in [0, 1], snapped where that is sure, and
+            laid onto the blocks of their JPEG.
         geometry: where their pixels lie in the source.
         planes, layout: the source's own.
     """
@@ -126,22 +133,45 @@ def pad_to_needs(x: Tensor, needs: Needs) -> Tensor:
     return functional.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
 
 
+def _proposal(recipe: Recipe, y: Tensor, cells: Cells) -> Tensor:
+    """What the restorer makes of ``y``; cells of local means say more than the quantizer that was found."""
+    if isinstance(recipe.restorer, Explaining) and not cells.dithered:
+        return recipe.restorer.restore_stored(y, cells, recipe.quantizer)
+    return recipe.restorer.restore(y, cells)
+
+
 def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
     """Restore native pictures ``(N, 3, H, W)``, tiled where they are large."""
-
+    if len(y) > 1 and isinstance(recipe.quantizer, VaryingJpeg):  # each picture has tables of its own
+        return torch.cat([restore_native(recipe, y[i : i + 1]) for i in range(len(y))])
     needs = recipe.restorer.needs
 
     def work(part: Tensor) -> Tensor:
         height, width = part.shape[-2:]
         padded = pad_to_needs(part, needs)
         cells = cells_of(recipe, padded)
-        restored = toward_cells(recipe.restorer.restore(padded, cells), cells, recipe.fidelity, margin_of(recipe))
-        return restored[..., :height, :width]
+        restored = _proposal(recipe, padded, cells)[..., :height, :width]
+        if padded is not part:  # the last blocks of a JPEG are others where the edge is repeated
+            cells = cells_of(recipe, part)
+        return toward_cells(restored, cells, recipe.fidelity, margin_of(recipe))
 
     # Patterns of an ordered dither, attribute cells and JPEG blocks count from the picture's corner.
     align = lcm(needs.align, recipe.quantizer.period)
-    side = max(y.shape[-2:]) if needs.halo >= WHOLE_PICTURE else recipe.tile
-    return apply_tiled(work, y, side=side, halo=needs.halo, align=align)
+    if needs.halo >= WHOLE_PICTURE:
+        return work(y)
+    return _in_smaller_tiles(partial(apply_tiled, work, y, halo=needs.halo, align=align), recipe.tile, y)
+
+
+def _in_smaller_tiles(tiled: Callable[..., Tensor], side: int, y: Tensor) -> Tensor:
+    """Halve the tiles' side until memory suffices, as --tile would. On a GPU the batch is made smaller first."""
+    while True:
+        try:
+            return tiled(side=side)
+        except Exception as error:
+            smaller = min(side, max(y.shape[-2:])) // 2
+            if not is_shortage(error) or y.device.type == "cuda" or smaller < SMALLEST_TILE:
+                raise
+            side = smaller
 
 
 def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
@@ -150,6 +180,28 @@ def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
         return restored
     top = float((1 << recipe.output.bits) - 1)
     return (restored * top).round() / top
+
+
+def _count_inside(recipe: Recipe, y: Tensor, written: Tensor) -> Tensor:
+    """How many samples lie in their cells.
+
+    Cells that come in blocks take many times a picture's memory, so large pictures are looked at in parts, with as
+    much around each as blocks see of each other.
+    """
+    height, width = y.shape[-2:]
+    period = recipe.quantizer.period
+    if len(y) > 1 and isinstance(recipe.quantizer, VaryingJpeg):
+        counts = [_count_inside(recipe, y[i : i + 1], written[i : i + 1]) for i in range(len(y))]
+        return torch.stack(counts).sum()
+    if period == 1 or height * width <= CERTIFIED_SIDE**2:
+        return cells_of(recipe, y).contains(written).sum()
+    total = torch.zeros((), dtype=torch.long, device=y.device)
+    for tile in split(height, width, CERTIFIED_SIDE, 2 * period, period):
+        whole = slice(tile.top, tile.bottom), slice(tile.left, tile.right)
+        inside = cells_of(recipe, y[..., *whole].contiguous()).contains(written[..., *whole].contiguous())
+        top, left, bottom, right = tile.inner
+        total += inside[..., top - tile.top : bottom - tile.top, left - tile.left : right - tile.left].sum()
+    return total
 
 
 def _with_matrix(recipe: Recipe, layout: Layout) -> Layout:
@@ -195,14 +247,14 @@ def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> T
     """
     known = _with_matrix(recipe, layout)
     y, geometry = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, known)
-    return Taken(y, geometry, planes, layout)
+    return Taken(y if recipe.placing is None else recipe.placing.onto_blocks(y), geometry, planes, layout)
 
 
 def _kept(recipe: Recipe, y: Tensor, restored: Tensor, geometry: Geometry) -> Tensor:
     """The restored picture with the stored one where the user's mask says so."""
     if recipe.keep is None:
         return restored
-    keep = recipe.keep.to(y)
+    keep = recipe.keep.to(y) if recipe.placing is None else recipe.placing.onto_blocks(recipe.keep.to(y))
     return torch.lerp(restored, y, keep if geometry is None else geometry.fold(keep))
 
 
@@ -227,8 +279,10 @@ def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Res
     restored = _kept(recipe, taken.y, restored, taken.geometry)
     inside, samples = None, 0
     if certify:
-        inside = cells_of(recipe, taken.y).contains(_as_written(recipe, restored)).sum()
+        inside = _count_inside(recipe, taken.y, _as_written(recipe, restored))
         samples = restored.numel()
+    if recipe.placing is not None:
+        restored = recipe.placing.back(restored)
     planes, layout = taken.planes, _with_matrix(recipe, taken.layout)
     height, width = recipe.output.height, recipe.output.width
     picture = _enlarged(recipe, restored, taken.geometry, partial(region_to_rgb, planes, layout))

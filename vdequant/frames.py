@@ -158,6 +158,29 @@ class ColorTags:
 
 
 @dataclass(frozen=True, slots=True)
+class JpegCoding:
+    """How a JPEG was quantized, by its own header.
+
+    Attributes:
+        luma, chroma: 64 steps each, row by row (not in the file's zigzag).
+        subsampling: of chroma, "444", "422" or "420".
+        gray: there is no chroma; ``chroma`` is ``luma`` then.
+        trouble: why the coefficients' cells cannot be used, in a few words; "" when they can.
+        turn: quarter turns counter-clockwise, then mirrored left to right or not, by which it was set upright.
+        width, height: as coded, before that.
+    """
+
+    luma: tuple[int, ...]
+    chroma: tuple[int, ...]
+    subsampling: Literal["444", "422", "420"]
+    gray: bool = False
+    trouble: str = ""
+    turn: tuple[int, bool] = (0, False)
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What a source knows before its first frame is restored.
 
@@ -175,6 +198,7 @@ class SourceInfo:
         tags: color primaries and transfer.
         audio, subtitles, others: number of further streams.
         assumed_matrix: True when the file carried no matrix tag and one was assumed.
+        jpegs: how the pictures of a JPEG, a folder of them or a Motion JPEG were quantized, each way once.
     """
 
     kind: Literal["video", "folder", "image", "pipe"]
@@ -194,3 +218,4 @@ class SourceInfo:
     subtitles: int = 0
     others: int = 0
     assumed_matrix: bool = False
+    jpegs: tuple[JpegCoding, ...] = ()

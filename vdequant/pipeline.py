@@ -21,22 +21,30 @@ from vdequant.color import from_rgb
 from vdequant.enlarging import make_scaler
 from vdequant.frame_work import Ending, Recipe, Restored, expand, finish, restore_planes
 from vdequant.frames import Frame, Layout, SegmentStart, SidePacket
+from vdequant.live import Pace, Timing, check_live, ending_gently
 from vdequant.masking import read_mask
+from vdequant.media.damage import Damage
+from vdequant.media.locking import writing_alone
 from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.segment_store import SegmentStore
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
-from vdequant.media.source import open_source
-from vdequant.observing import Observer, Silent
-from vdequant.planning import Plan, analyse
+from vdequant.media.source import Source, open_source
+from vdequant.models.dequantizernet_weights import is_generator
+from vdequant.models.prior_weights import is_prior
+from vdequant.observing import Observer, Silent, connect
+from vdequant.planning import Plan, analyse, cost_of
 from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
 from vdequant.restorers.base import Restorer, Scaler
 from vdequant.restorers.community import CommunityRestorer
+from vdequant.restorers.dequantizernet import Dequantizernet
 from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.restorers.map_prior import MapPrior
 from vdequant.resuming import Segments, forget, keep_segments, telling
 from vdequant.reusing import ReusingWork, grain_of
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.cuda import CudaWorkers
 from vdequant.schedule.device import Engine, choose_engine
+from vdequant.schedule.shortage import shortage_in_words
 from vdequant.schedule.stages import StageReport, Workers, run_stages
 from vdequant.schedule.tiles import automatic_side
 from vdequant.settings import Settings
@@ -59,7 +67,9 @@ class Summary:
     that were taken back to clean colors first, None where no codec was in the way. ``work_share``: pixels that the
     restorer was given, halos included, over those of restoring every frame whole; ``new_share``: the same, of pixels
     that could not be copied from what was restored before. ``kept_frames``: of ``frames``, those that an earlier run
-    had finished; seconds, unique frames and shares are of this run alone.
+    had finished; seconds, unique frames and shares are of this run alone. ``damaged_frames``: pictures of the input
+    that could not be decoded, or only in part; ``damage``: that and what is missing in one line, "" for a whole input.
+    Of live runs alone, see :class:`vdequant.live.Timing`: ``latency_median``, ``latency_slow`` and ``real_time``.
     """
 
     input: str
@@ -69,6 +79,8 @@ class Summary:
     frames: int
     kept_frames: int
     unique_frames: int
+    damaged_frames: int
+    damage: str
     work_share: float
     new_share: float
     seconds: float
@@ -80,6 +92,9 @@ class Summary:
     bytes: int
     busiest: str
     busy_share: float
+    latency_median: float | None
+    latency_slow: float | None
+    real_time: float | None
     restorer: str
     quantizer: str
     temporal: str
@@ -98,6 +113,10 @@ def load_restorer(name: str, *, tiled: bool = False) -> Restorer:
         tiled: the user asked for tiles, so that a network whose reach is unknown may be given them.
     """
     check_restorer(name)
+    if is_weights_file(name) and is_prior(Path(name)):
+        return MapPrior(Path(name))
+    if is_weights_file(name) and is_generator(Path(name)):
+        return Dequantizernet(Path(name))
     if is_weights_file(name):
         return CommunityRestorer(Path(name), tiled=tiled)
     module, _, attribute = RESTORERS[name].partition(":")
@@ -118,6 +137,7 @@ def _restore_batch(
     return restore_planes(recipe, planes, layout, certify=certify, ending=ending)
 
 
+@shortage_in_words()
 def probe(input: str, settings: Settings | None = None) -> Plan:
     """Say what was lost in ``input`` without restoring it."""
     settings = settings or Settings()
@@ -177,9 +197,10 @@ def _asked(plan: Plan, settings: Settings) -> Restorer:
 def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler | None) -> Recipe:
     layout, grid = plan.source.layout, plan.grid
     width, height = (layout.width, layout.height) if grid is None else grid.size
-    side = settings.tile or automatic_side(height, width, plan.engine.device)
+    restorer = _asked(plan, settings)
+    side = settings.tile or automatic_side(height, width, plan.engine.device, restorer.needs.halo)
     return Recipe(
-        restorer=_asked(plan, settings),
+        restorer=restorer,
         quantizer=plan.quantizer,
         output=output.layout,
         grid=grid,
@@ -194,6 +215,7 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler |
         snap=None if plan.finding.recovery is None else plan.finding.recovery.snap,
         matrix=plan.finding.matrix,
         keep=read_mask(settings.mask, layout.width, layout.height) if settings.mask else None,
+        placing=plan.finding.placing,
     )
 
 
@@ -203,14 +225,15 @@ def _counted(store: SegmentStore | None) -> Certified:
 
 
 def _start_workers(
-    recipe: Recipe, engine: Engine, ending: Ending, *, reuse: bool
+    recipe: Recipe, engine: Engine, ending: Ending, *, reuse: bool, live: bool
 ) -> tuple[Workers[Restored], ReusingWork | None]:
     """Frames one by one on CPU threads, which compute what is new; in batches on a GPU, which computes them whole."""
     if engine.device.type == "cuda":
         pixels = recipe.output.width * recipe.output.height
-        return CudaWorkers(partial(_restore_batch, recipe, ending=ending), engine.device, CERTIFY_EVERY, pixels), None
+        batch = partial(_restore_batch, recipe, ending=ending)
+        return CudaWorkers(batch, engine.device, CERTIFY_EVERY, pixels, live=live), None
     work = ReusingWork(recipe, grain_of(recipe) if reuse else None, CERTIFY_EVERY, ending)
-    return PlannedWorkers(work.plan, engine.workers), work
+    return PlannedWorkers(work.plan, engine.workers, live=live), work
 
 
 def _smoothing(recipe: Recipe, plan: Plan, settings: Settings, write: Write) -> SmoothingWriter | None:
@@ -243,6 +266,40 @@ def _work_shares(work: ReusingWork | None, report: StageReport) -> tuple[float, 
     return round(unique * given, 4), round(unique * new, 4)
 
 
+def _through(
+    source: Source,
+    store: SegmentStore | None,
+    recipe: Recipe,
+    plan: Plan,
+    settings: Settings,
+    writer: _Writer,
+    observer: Observer[Plan],
+) -> tuple[StageReport, tuple[float, float], Timing | None]:
+    """Take every frame from the source through the workers to the writer; how that went."""
+    kept, total = 0 if store is None else store.frames, source.info.frames
+    pace = Pace(source, observer.warned) if settings.live else None
+    write = writer if pace is None else pace.timing(writer)
+    smoothing = _smoothing(recipe, plan, settings, write)
+    ending = finish if smoothing is None else unfinished
+    workers, work = _start_workers(recipe, plan.engine, ending, reuse=settings.reuse, live=settings.live)
+    items = source if store is None else Segments(source, done=kept, restart=work.restart if work else None)
+    try:
+        report = run_stages(
+            items if pace is None else pace.arriving(items),
+            workers,
+            smoothing or write,
+            reuse=_remembered(plan, smoothing is not None) if settings.reuse else 0,
+            progressed=lambda done: observer.progressed(kept + done, total),
+            stop=source.stop,
+        )
+        if smoothing is not None:
+            smoothing.flush()
+    finally:
+        workers.close()
+    return report, _work_shares(work, report), None if pace is None else pace.result()
+
+
+@shortage_in_words()
 def restore(
     input: str, output: str, settings: Settings | None = None, observer: Observer[Plan] | None = None
 ) -> Summary:
@@ -260,7 +317,8 @@ def restore(
     """
     settings, observer = settings or Settings(), observer or Silent()
     engine = choose_engine(settings.device, settings.workers)
-    with open_source(input, settings) as source:
+    with writing_alone(output), open_source(input, settings) as source, ending_gently(source, live=settings.live):
+        check_live(settings, source.info)
         # What cannot be written is refused before anything is decoded.
         check_output(plan_output(output, source.info, settings), source, overwrite=settings.overwrite)
         plan = analyse(source, settings, engine)
@@ -270,34 +328,20 @@ def restore(
             planned = replace(planned, notes=(*planned.notes, f"pixels smoothed by {scaler.describe()}"))
         plan, store = keep_segments(plan, planned, settings)
         with telling(store, observer), open_sink(planned, source, overwrite=settings.overwrite, store=store) as sink:
-            plan = replace(plan, output=planned)
-            observer.planned(plan)
-            writer, total = _Writer(sink, planned, _counted(store)), source.info.frames
-            kept = 0 if store is None else store.frames
             recipe = _recipe(plan, planned, settings, scaler)
-            smoothing = _smoothing(recipe, plan, settings, writer)
-            ending = finish if smoothing is None else unfinished
-            workers, work = _start_workers(recipe, plan.engine, ending, reuse=settings.reuse)
-            remembered = _remembered(plan, smoothing is not None) if settings.reuse else 0
-            try:
-                report = run_stages(
-                    source if store is None else Segments(source, done=kept, restart=work.restart if work else None),
-                    workers,
-                    smoothing or writer,
-                    reuse=remembered,
-                    progressed=lambda done: observer.progressed(kept + done, total),
-                )
-                if smoothing is not None:
-                    smoothing.flush()
-            finally:
-                workers.close()
+            plan = replace(plan, output=planned, cost=cost_of(recipe.restorer, plan))
+            observer.planned(plan)
+            if source.info.kind == "image":
+                connect(recipe.restorer, observer)
+            writer, kept = _Writer(sink, planned, _counted(store)), 0 if store is None else store.frames
+            report, shares, timing = _through(source, store, recipe, plan, settings, writer, observer)
             finished = sink.finish()
             warnings = (*source.warnings, *sink.warnings)
-    if store is None and planned.kind in ("video", "folder"):
-        forget(output)
+        if store is None and planned.kind in ("video", "folder"):
+            forget(output)
     for text in warnings:
         observer.warned(text)
-    return _summary(input, plan, planned, writer, report, kept, _work_shares(work, report), finished, warnings)
+    return _summary(input, plan, planned, writer, report, kept, shares, finished, source.damage, timing, warnings)
 
 
 def _summary(
@@ -309,6 +353,8 @@ def _summary(
     kept: int,
     shares: tuple[float, float],
     finished: Finished,
+    damage: Damage,
+    timing: Timing | None,
     warnings: tuple[str, ...],
 ) -> Summary:
     busiest, busy_share = report.times.busiest()
@@ -321,6 +367,8 @@ def _summary(
         frames=kept + report.frames,
         kept_frames=kept,
         unique_frames=report.unique,
+        damaged_frames=damage.pictures,
+        damage=damage.line(),
         work_share=shares[0],
         new_share=shares[1],
         seconds=seconds,
@@ -332,6 +380,9 @@ def _summary(
         bytes=finished.bytes,
         busiest=busiest,
         busy_share=busy_share,
+        latency_median=None if timing is None else timing.median,
+        latency_slow=None if timing is None else timing.slow,
+        real_time=None if timing is None else timing.speed,
         restorer=plan.restorer,
         quantizer=plan.quantizer.describe(),
         temporal=plan.temporal,

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from vdequant.color import to_rgb
-from vdequant.errors import InputError
+from vdequant.errors import InputError, UsageError
 from vdequant.frames import Frame, SourceInfo
 from vdequant.media.plan import OutputPlan
 from vdequant.media.source import Source
+from vdequant.models.prior_weights import is_prior
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.chroma import ChromaQuantizer
 from vdequant.quantizers.estimate import Finding, estimate
 from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.jpeg import JpegQuantizer
+from vdequant.quantizers.jpeg_source import with_header
+from vdequant.quantizers.jpeg_traces import with_traces
 from vdequant.quantizers.spec import parse_quantizer, resolve
-from vdequant.restorers import check_restorer
+from vdequant.quantizers.threshold import ThresholdQuantizer
+from vdequant.quantizers.unknown_threshold import UnknownThreshold
+from vdequant.restorers import RESTORERS, check_restorer
+from vdequant.restorers.base import Costly
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
 from vdequant.smoothing import choose_temporal
@@ -25,13 +34,17 @@ from vdequant.smoothing import choose_temporal
 SAMPLES = 12  # frames looked at by the probe
 LOSSY_SAMPLES = 24  # behind a lossy codec, where clean colors have to be found among many
 SAMPLED_PIXELS = 30_000_000  # at most, over these frames
+FOR_JPEG = "dequantizernet+"  # the restorer that knows JPEG's tables
 MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h264", "hevc", "vvc", "mjpeg"})
 LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc1", "prores", "dnxhd"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found in the input and what will be done about it; ``kept``: of an earlier run, in words."""
+    """What was found in the input and what will be done about it.
+
+    In words, ``kept``: of an earlier run; ``cost``: the time that a slow restorer takes.
+    """
 
     source: SourceInfo
     finding: Finding
@@ -43,6 +56,7 @@ class Plan:
     temporal: str = "off"
     why_temporal: str = ""
     kept: str = ""
+    cost: str = ""
 
     @property
     def device(self) -> str:
@@ -81,6 +95,8 @@ class Plan:
             return "nothing coarser than the stored depth was found, so there is nothing to restore"
         if finding.kind == "lossy":
             return "the codec hides what was there before, so every value may move within the tolerance, no farther"
+        if finding.kind == "jpeg":
+            return "every DCT coefficient of a JPEG stands for the values up to half a step of its table away"
         snapped = (
             "the clean colors show behind the codec, so pixels are snapped to them first; "
             if (finding.recovery is not None)
@@ -102,7 +118,7 @@ class Plan:
         rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
         lines = [
             f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
-            f"doing: {self._doing()} on {self.device}{self._over_time()}",
+            f"doing: {self._doing()} on {self.device}{self._over_time()}{self.cost}",
         ]
         if self.output is not None:
             out = self.output
@@ -123,11 +139,11 @@ def _is_lossy(info: SourceInfo) -> bool:
     """Whether the stored samples went through a codec that changes them; RGB and palettes are never lossy H.264."""
     if info.codec in LOSSY_CODECS:
         return info.layout.model == "yuv" or info.codec == "mjpeg"
-    return info.codec in ("jpg", "jpeg")
+    return info.codec in ("jpg", "jpeg") or bool(info.jpegs)
 
 
 def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) -> str:
-    """The restorer that "auto" means: the larger network, or the smaller one where speed counts.
+    """The restorer that "auto" means: the larger network, or the smaller one where speed counts; for JPEG its own.
 
     Input that lost nothing is passed through: fine color, and art that was drawn from tiles with its palette, where
     a Voronoi cell would invite changes as large as the distance between two of the artist's colors. So is color that
@@ -141,7 +157,10 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
     drawn_with_palette = finding.kind == "palette" and finding.drawn
     if isinstance(stated, ChromaQuantizer) or (stated is None and (finding.kind == "fine" or drawn_with_palette)):
         return "identity"
-    return "cellnet-s" if small else "cellnet-m"
+    if small:
+        return "cellnet-s"
+    is_jpeg = finding.kind == "jpeg" if stated is None else isinstance(stated, JpegQuantizer)
+    return FOR_JPEG if is_jpeg and FOR_JPEG in RESTORERS else "cellnet-m"
 
 
 def fitting_grid(grid: Grid | None, quantizer: Quantizer) -> Grid | None:
@@ -152,14 +171,64 @@ def fitting_grid(grid: Grid | None, quantizer: Quantizer) -> Grid | None:
     return None if filled.size == filled.stored_size else filled
 
 
-def _samples(source: Source) -> list[Frame]:
-    """Frames from all over the input, more of them where a codec has blurred their colors."""
+def cost_of(restorer: object, plan: Plan) -> str:
+    """How long it will take, for the plan line; "" for restorers that are quick."""
+    if not isinstance(restorer, Costly):
+        return ""
+    layout, source = plan.source.layout, plan.source
+    width, height = (layout.width, layout.height) if plan.grid is None else plan.grid.size
+    each = restorer.seconds(height, width)
+    if source.kind == "image" or not source.frames:
+        return f"; at most about {_duration(each)} a picture"
+    whole = each * source.frames / plan.engine.workers
+    return f"; at most about {_duration(each)} a frame, {_duration(whole)} in all"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _known(stated: Quantizer, kind: str, settings: Settings) -> Quantizer:
+    """The stated quantizer; one with a threshold to be estimated, where that is asked for or Otsu's was taken."""
+    can_estimate = settings.restorer == "map" or is_prior(Path(settings.restorer))
+    if settings.unknown_threshold and not can_estimate:
+        raise UsageError(f"--unknown-threshold expects --restorer map, got {settings.restorer!r}")
+    if settings.unknown_threshold and not isinstance(stated, ThresholdQuantizer):
+        raise UsageError(f"--unknown-threshold expects --quantizer gray:0.5 or gray:otsu, got {settings.quantizer!r}")
+    return UnknownThreshold() if settings.unknown_threshold or (kind == "otsu" and can_estimate) else stated
+
+
+def _samples(source: Source, settings: Settings) -> list[Frame]:
+    """Frames from all over the input, more of them where a codec has blurred their colors; of a stream its first."""
     layout = source.info.layout
     affordable = max(SAMPLES, SAMPLED_PIXELS // (layout.width * layout.height))
-    frames = source.sample(min(LOSSY_SAMPLES, affordable) if layout.model == "yuv" else SAMPLES)
+    count = min(LOSSY_SAMPLES, affordable) if layout.model == "yuv" else SAMPLES
+    if settings.live:  # what is looked at is held back meanwhile
+        request = parse_quantizer(settings.quantizer)
+        count = SAMPLES if request.kind == "auto" or request.needs_pictures else 1
+    frames = source.sample(count)
     if not frames:
         raise InputError(f"expected pictures in {source.info.path}, found none that decode")
-    return frames
+    return frames if source.info.kind != "pipe" or count == 1 else _past_blank(source, frames, affordable)
+
+
+def _past_blank(source: Source, frames: list[Frame], affordable: int) -> list[Frame]:
+    """As many frames of a stream from where it shows something: machines start with a blank screen."""
+    count, seen = len(frames), frames
+    while all(_is_blank(frame) for frame in seen[-count:]) and len(seen) < affordable:
+        longer = source.sample(len(seen) + count)
+        if len(longer) == len(seen):
+            return seen
+        seen = longer
+    first = next((number for number, frame in enumerate(seen) if not _is_blank(frame)), 0)
+    return source.sample(first + count)[first:]
+
+
+def _is_blank(frame: Frame) -> bool:
+    return all(np.ptp(plane.numpy()) == 0 for plane in frame.planes)
 
 
 def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
@@ -169,7 +238,7 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
         VdequantError: nothing in it decodes, or a setting means nothing.
     """
     check_restorer(settings.restorer, "auto")
-    info, frames = source.info, _samples(source)
+    info, frames = source.info, _samples(source, settings)
     pictures = _pictures(frames[:: -(-len(frames) // SAMPLES)])
     finding = estimate(
         pictures,
@@ -181,8 +250,13 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
     )
     quantizer, stated = finding.quantizer, None
     if settings.quantizer != "auto":
-        quantizer = stated = resolve(parse_quantizer(settings.quantizer), pictures)
+        request = parse_quantizer(settings.quantizer)
+        quantizer = stated = _known(resolve(request, pictures), request.kind, settings)
         finding = replace(finding, recovery=None)
+    else:
+        finding = with_header(finding, info.jpegs, still=info.kind in ("image", "folder"))
+        finding = with_traces(finding, pictures[0]) if info.kind == "image" else finding
+        quantizer = finding.quantizer
     dithered = settings.dither == "remove" or (settings.dither == "auto" and finding.dithered)
     small = engine.device.type == "cpu" and info.kind in ("video", "pipe")
     restorer = suited_restorer(finding, stated, small=small) if settings.restorer == "auto" else settings.restorer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from vdequant.errors import UsageError
 from vdequant.frame_work import expand
 from vdequant.frames import Frame, Layout, SourceInfo
 from vdequant.media.lifetimes import AbortsAtExit
+from vdequant.media.locking import writing_alone
 from vdequant.media.memory import MemorySource
 from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.sink import Finished, Sink, open_sink
@@ -63,6 +65,7 @@ class Recorder(AbortsAtExit):
         self._held: list[Picture] = []
         self._open: tuple[Sink, OutputPlan] | None = None
         self._size: tuple[int, ...] = ()
+        self._alone = ExitStack()  # holds the output's lock while it is written
         self.pictures = self._written = 0
 
     def add(self, picture: Picture) -> None:
@@ -84,13 +87,15 @@ class Recorder(AbortsAtExit):
 
     def finish(self) -> Finished | None:
         """Complete the file; None when no picture was added, which leaves no file."""
-        self._write_held()
-        return None if self._open is None else self._open[0].finish()
+        with self._alone:
+            self._write_held()
+            return None if self._open is None else self._open[0].finish()
 
     def abort(self) -> None:
         """Delete what was written; harmless after finish()."""
-        if self._open is not None:
-            self._open[0].abort()
+        with self._alone:
+            if self._open is not None:
+                self._open[0].abort()
 
     def _write_held(self) -> None:
         held, self._held = self._held, []
@@ -113,4 +118,5 @@ class Recorder(AbortsAtExit):
         layout = Layout(x.shape[-1], x.shape[-2], "rgb", 8)
         info = SourceInfo("video", "", layout, rate=self._rate, time_base=1 / self._rate)
         plan = plan_output(self._path, info, self._settings)
+        self._alone.enter_context(writing_alone(self._path))
         return open_sink(plan, MemorySource((), info), overwrite=self._settings.overwrite), plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vdequant.checks import check_choice, check_fraction
+from vdequant.checks import check_choice, check_fraction, read_rate, read_size
 from vdequant.errors import UsageError
 
 MATRICES = ("auto", "601", "709", "2020")
@@ -15,6 +15,9 @@ NATIVE_GRIDS = ("auto", "off")
 SCALERS = ("nearest", "xbr")
 TEMPORALS = ("auto", "off", "lock", "flow")
 FLICKERS = ("keep", "blend")
+STREAM_FORMATS = ("nut", "y4m", "rawvideo")
+MOST_PIXELS = 1 << 27  # 16384x8192; restoring one takes some 10 GB
+MOST_FRAMES = 10_000_000  # 46 hours at 60 a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Settings:
 
     restorer: str = "auto"  # a name of RESTORERS, or auto: chosen by device and speed
     quantizer: str = "auto"  # what was lost, e.g. "m=4", "5-5-5", "palette:16"; auto: estimated from the input
+    unknown_threshold: bool = False  # of black and white: it is estimated with the picture, by the restorer "map"
     fidelity: float = 1.0  # share of the way that the result is moved into the cells; 1 = certificate
     native_grid: str = "auto"  # auto: work at native size where the input is enlarged or has bars; off: as stored
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
@@ -49,7 +53,14 @@ class Settings:
     vfr: bool = False  # write pictures that follow each other unchanged once, with the time of them all
     compare: bool = False  # left half: source, right half: restored
     overwrite: bool = False  # replace an existing output
+    raw_size: str = ""  # "256x240": the input is raw pictures of this size, without any header
+    fps: str = ""  # of raw pictures and of folders without a list; "" = 60
+    pix_fmt: str = ""  # of raw pictures, FFmpeg's name; "" = rgb24
+    stream_format: str = "nut"  # of standard output: nut, y4m or rawvideo
+    live: bool = False  # the input comes while it plays: pictures go out at once, and how late they are is told
     resume: bool | None = None  # keep finished segments until the job is done; None: of jobs longer than half a minute
+    max_pixels: int = MOST_PIXELS  # of a picture of the input; headers can claim more than any memory holds
+    max_frames: int = MOST_FRAMES  # of the input
 
     def __post_init__(self) -> None:
         check_fraction(self.fidelity, "--fidelity")
@@ -68,3 +79,28 @@ class Settings:
             raise UsageError(f"expected --start and --duration of 0 or more, got {self.start} and {self.duration}")
         if self.workers < 0 or self.tile < 0:
             raise UsageError(f"expected --workers and --tile of 0 or more, got {self.workers} and {self.tile}")
+        if self.max_pixels < 1 or self.max_frames < 1:
+            raise UsageError(
+                f"expected --max-pixels and --max-frames of 1 or more, got {self.max_pixels} and {self.max_frames}"
+            )
+        check_choice(self.stream_format, STREAM_FORMATS, "--format")
+        self._check_raw()
+        self._check_live()
+        if self.unknown_threshold and self.quantizer == "auto":
+            raise UsageError("--unknown-threshold expects --quantizer gray:0.5 or gray:otsu, got none")
+
+    def _check_raw(self) -> None:
+        if self.raw_size:
+            read_size(self.raw_size)
+        if self.fps:
+            read_rate(self.fps)
+        if self.pix_fmt and not self.raw_size:
+            raise UsageError(f"expected --size WIDTHxHEIGHT with --pix-fmt {self.pix_fmt}, for raw pictures, got none")
+
+    def _check_live(self) -> None:
+        if self.live and self.flicker == "blend":
+            raise UsageError("--flicker blend looks three pictures ahead, which --live cannot; drop one of the two")
+        if self.live and self.vfr:
+            raise UsageError("--vfr waits for the next other picture, which --live cannot; drop one of the two")
+        if self.live and self.resume:
+            raise UsageError("--resume reads its input again, which --live cannot; drop one of the two")

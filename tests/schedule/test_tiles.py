@@ -55,3 +55,4 @@ def test_small_pictures_stay_whole_and_large_ones_are_tiled_on_cpus() -> None:
     cpu = torch.device("cpu")
     assert automatic_side(240, 320, cpu) == 320
     assert automatic_side(1080, 1920, cpu) < 1080
+    assert automatic_side(1080, 1920, cpu, halo=100) == 600

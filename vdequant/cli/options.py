@@ -9,7 +9,18 @@ from typing import NoReturn
 
 from vdequant.errors import UsageError
 from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
-from vdequant.settings import DITHERS, FLICKERS, MATRICES, NATIVE_GRIDS, RANGES, SCALERS, TEMPORALS
+from vdequant.settings import (
+    DITHERS,
+    FLICKERS,
+    MATRICES,
+    MOST_FRAMES,
+    MOST_PIXELS,
+    NATIVE_GRIDS,
+    RANGES,
+    SCALERS,
+    STREAM_FORMATS,
+    TEMPORALS,
+)
 
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
 
@@ -80,6 +91,11 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         "channel), palette:16 (colors)",
     )
     group.add_argument(
+        "--unknown-threshold",
+        action="store_true",
+        help="with --quantizer gray:0.5 and --restorer map: estimate where black ends; gray:otsu implies it",
+    )
+    group.add_argument(
         "--fidelity",
         type=float,
         metavar="F",
@@ -127,6 +143,39 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--duration", type=seconds, metavar="TIME", help="restore this much: seconds or hh:mm:ss")
     length.add_argument(
         "--preview", type=seconds, dest="duration", metavar="SECONDS", help="try the first seconds only"
+    )
+    limits = {"--max-pixels": ("larger pictures", MOST_PIXELS), "--max-frames": ("more pictures", MOST_FRAMES)}
+    for name, (what, most) in limits.items():
+        help_text = f"refuse {what}, which damaged and hostile files claim to have; default {most}"
+        group.add_argument(name, type=int, metavar="N", help=help_text)
+
+
+def add_raw_options(parser: argparse.ArgumentParser) -> None:
+    """What raw pictures are like, which have no header to tell it."""
+    group = parser.add_argument_group("reading raw pictures, as of ffmpeg -f rawvideo")
+    group.add_argument("--size", dest="raw_size", metavar="WxH", help="the input is raw pictures of this size")
+    group.add_argument(
+        "--fps", metavar="RATE", help="pictures a second, 60 or 60000/1001; also of a folder of frames; default 60"
+    )
+    group.add_argument("--pix-fmt", metavar="NAME", help="FFmpeg's name of their pixel format; default rgb24")
+
+
+def add_stream_options(parser: argparse.ArgumentParser) -> None:
+    """How to pass pictures on to other programs."""
+    group = parser.add_argument_group("streams")
+    group.add_argument(
+        "-f",
+        "--format",
+        dest="stream_format",
+        choices=STREAM_FORMATS,
+        help="what goes to standard output with -o -: nut (default: sound, times, FFV1 or h264, hevc), y4m or rawvideo "
+        "(pictures alone)",
+    )
+    group.add_argument(
+        "--live",
+        action="store_true",
+        help="- is restored while it plays: each picture goes out at once, none is dropped, and a line says when the "
+        "program cannot keep up; Ctrl-C ends and completes the output",
     )
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vdequant.cli.console import Console
-from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
+from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_raw_options, add_reporting_options
 from vdequant.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("input", metavar="INPUT", help="video, picture, folder of frames, or - for stdin")
     add_picture_options(result)
     add_input_options(result)
+    add_raw_options(result)
     add_reporting_options(result)
     result.set_defaults(run=run, json=False, verbose=False, quiet=False)
     return result

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vdequant.pipeline import Summary
 
 BAR = "{percentage:3.0f} %|{bar}| {n_fmt}/{total_fmt} frames, {rate_noinv_fmt}, {remaining} left"
+SEARCH_BAR = "searching {percentage:3.0f} %|{bar}| {desc}, {remaining} left"
 OPEN_BAR = "{n_fmt} frames in {elapsed}, {rate_noinv_fmt}"  # when the number of frames is not known
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -66,6 +67,19 @@ class Progress:
             self._bar.clear()
         self.console.warn(text)
 
+    def searched(self, done: int, total: int, objective: float) -> None:
+        """The search for a single picture has made a step; tiles of a large one begin again."""
+        if not self._shows_bar:
+            return
+        if done == 0:
+            self.close()
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, bar_format=SEARCH_BAR, dynamic_ncols=True, leave=False, file=sys.stderr)
+        self._bar.set_description_str(f"objective {objective:,.0f}", refresh=False)
+        self._bar.update(done - self._bar.n)
+
     def close(self) -> None:
         """Remove the bar; safe to call twice."""
         if self._bar is not None:
@@ -73,6 +87,8 @@ class Progress:
             self._bar = None
 
     def _draw(self, done: int, total: int | None) -> None:
+        if self._bar is not None and self._bar.bar_format == SEARCH_BAR:
+            self.close()
         if self._bar is None:
             from tqdm import tqdm
 
@@ -127,10 +143,21 @@ def summary_lines(summary: Summary) -> list[str]:
     if summary.certificate is not None:
         codec = f" (±{summary.tolerance:.1f}/255 for the lossy codec)" if summary.tolerance else ""
         kept = f"; {percent(summary.certificate)} of samples land back in their cell{codec}"
+    live = [] if summary.latency_median is None else [live_line(summary)]
     return [
         f"done: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps{busy}{kept}",
         f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
+        *live,
     ]
+
+
+def live_line(summary: Summary) -> str:
+    """How late the pictures of a live run were."""
+    median, slow = round(1000 * (summary.latency_median or 0)), round(1000 * (summary.latency_slow or 0))
+    return (
+        f"live: a picture went out {median} ms after it came in (median; 95 % within {slow} ms); "
+        f"{summary.real_time or 0:.2f} s of the stream a second"
+    )
 
 
 def table_lines(rows: Sequence[Mapping[str, object]], verb: str = "restored") -> list[str]:
@@ -148,4 +175,5 @@ def _cells(row: Mapping[str, object]) -> tuple[str, str]:
     share = row.get("certificate")
     kept = f", {percent(float(str(share)))}" if share is not None else ""
     fps, count = float(str(row["fps"])), int(str(row["bytes"]))
-    return name, f"{row['frames']} frames, {fps:.1f} fps{kept}, {size(count)}: {row['output']}"
+    damaged = f", {row['damaged_frames']} of them damaged in the input" if row.get("damaged_frames") else ""
+    return name, f"{row['frames']} frames{damaged}, {fps:.1f} fps{kept}, {size(count)}: {row['output']}"

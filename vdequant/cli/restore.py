@@ -10,9 +10,18 @@ from dataclasses import fields
 import vdequant
 from vdequant.cli import COMMANDS
 from vdequant.cli.batch import restore_all
-from vdequant.cli.console import STOPPED, Console
+from vdequant.cli.console import DAMAGED, STOPPED, Console
 from vdequant.cli.naming import is_folder_name, kept_beside, suggested_output
-from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options, scale, scaler
+from vdequant.cli.options import (
+    Parser,
+    add_input_options,
+    add_picture_options,
+    add_raw_options,
+    add_reporting_options,
+    add_stream_options,
+    scale,
+    scaler,
+)
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.errors import UsageError
 from vdequant.settings import CHROMAS, Settings
@@ -46,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     add_picture_options(result)
     add_output_options(result)
     add_input_options(result)
+    add_raw_options(result)
+    add_stream_options(result)
     add_reporting_options(result)
     result.set_defaults(run=run, input=[], output="", json=False, verbose=False, quiet=False)
     return result
@@ -152,7 +163,7 @@ def _restore_one(source: str, target: str, settings: Settings, console: Console)
         console.note(line)
     if console.as_json:
         console.answer(summary.as_dict())
-    return 0
+    return DAMAGED if summary.damage else 0
 
 
 def _stopped(target: str, *, existed: bool) -> str:

@@ -122,11 +122,19 @@ CODECS: dict[str, Codec] = {
         min_size=2,
     ),
     "apng": Codec("apng", {("rgb", 16): "rgb48be", ("rgb", 8): "rgb24"}, "rgb", 16),
+    "y4m": Codec("rawvideo", _yuv(("420", "422", "444"), (8, 10, 12, 16)), "444", 10),
+    "rawvideo": Codec(
+        "rawvideo",
+        {("rgb", 16): "rgb48le", ("rgb", 8): "rgb24"} | _yuv(("420", "422", "444"), (8, 10, 12, 16)),
+        "rgb",
+        16,
+    ),
 }
-CODEC_CHOICES = tuple(name for name in CODECS if name != "apng")
+# The others belong to one container each, which holds nothing else.
+CODEC_CHOICES = tuple(name for name in CODECS if name not in ("apng", "y4m", "rawvideo"))
 
 
 def holders(chroma: str, bits: int) -> str:
     """Names of the codecs that can store this chroma and depth, for error messages."""
-    names = [n for n, codec in CODECS.items() if n != "apng" and (chroma, bits) in codec.formats]
+    names = [name for name in CODEC_CHOICES if (chroma, bits) in CODECS[name].formats]
     return ", ".join(names) or "none"

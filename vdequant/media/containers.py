@@ -35,8 +35,15 @@ CONTAINERS: dict[str, Container] = {
     ".mov": Container("mov", ("prores", "hevc", "h264"), _CRASH_SAFE),
     ".nut": Container("nut", ("ffv1", "hevc", "h264")),
     ".apng": Container("apng", ("apng",), {"plays": "0"}),
+    ".y4m": Container("yuv4mpegpipe", ("y4m",), {"strict": "-1"}),  # more than 8 bits are FFmpeg's own extension
 }
-PIPE = CONTAINERS[".nut"]
+# What standard output may carry, by the words of --format.
+STREAMS: dict[str, Container] = {
+    "nut": CONTAINERS[".nut"],
+    "y4m": CONTAINERS[".y4m"],
+    "rawvideo": Container("rawvideo", ("rawvideo",)),
+}
+TIMELESS = ("yuv4mpegpipe", "rawvideo")  # every picture lasts equally long, and there is no sound
 # Muxers that keep how long each picture is shown, the last one too (measured; NUT and APNG do not).
 VARIABLE_RATE = ("mp4", "matroska", "webm", "mov")
 LISTED = "ffconcat"  # a folder of pictures with a list of their times, seen as a container
@@ -57,7 +64,7 @@ PICTURES_WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
 # Stills that can be read; more than can be written.
 READABLE_PICTURES = (*PICTURE_BITS, ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm")
 # Endings of recordings, by which a folder that fills is searched; a single input is judged by its content.
-READABLE_VIDEOS = (*CONTAINERS, ".avi", ".gif", ".flv", ".ts", ".m2ts", ".mpg", ".mpeg", ".ogv", ".wmv", ".y4m", ".fli")
+READABLE_VIDEOS = (*CONTAINERS, ".avi", ".gif", ".flv", ".ts", ".m2ts", ".mpg", ".mpeg", ".ogv", ".wmv", ".fli")
 
 _REPLAY = "it holds key presses, not pictures; play it into a video first:"
 # {} becomes the file's path.

@@ -8,14 +8,17 @@ from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from vdequant.frames import Frame, SidePacket, SourceInfo
+from vdequant.media.damage import Damage
 
 
 @runtime_checkable
 class Source(Protocol):
     """Yields every picture once, in order, with rising ``pts``, and side packets as they lie in the file.
 
-    ``info`` is known from the start; ``warnings`` grows while reading. One pass: ``__iter__`` may be called once.
+    ``info`` is known from the start; ``warnings``, which also tell ``damage``, grow while reading. One pass:
+    ``__iter__`` may be called once.
     ``sample(count)`` gives at most ``count`` pictures from all over the input and does not disturb the pass.
+    ``stop()``, from any thread, lets a pass that waits for its stream end; ``waited``: for how many seconds it did.
     """
 
     @property
@@ -24,9 +27,17 @@ class Source(Protocol):
     @property
     def warnings(self) -> list[str]: ...
 
+    @property
+    def damage(self) -> Damage: ...
+
+    @property
+    def waited(self) -> float: ...
+
     def __iter__(self) -> Iterator[Frame | SidePacket]: ...
 
     def sample(self, count: int) -> list[Frame]: ...
+
+    def stop(self, grace: float = 0.0) -> None: ...
 
     def close(self) -> None: ...
 

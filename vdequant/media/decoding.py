@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -12,11 +12,6 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-
-from vdequant.errors import InputError
-
-# So many packets in a row without one good picture: the rest of the file is not worth showing as a still.
-MAX_DAMAGED_RUN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +32,29 @@ class Decoder:
 
     Attributes:
         damaged: packets that the decoder refused so far.
-        corrupt: pictures that the decoder flagged as damaged.
+        broken: why nothing more could be read, though the end was not reached; "" otherwise.
         video_packets: video packets read so far.
-        end: latest instant of any packet so far, seconds.
+        end, film_end: latest instant of any packet so far, and of any picture's, seconds.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, side: frozenset[int]) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        side: frozenset[int],
+        is_cut: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``is_cut``: whether reading has met an end that was cut off on purpose; half a packet is no damage then."""
+        self._is_cut = is_cut
         self._container = container
         self._stream = stream
         self._side = side
         self._sent: list[int] = []  # heap: stamps given to the decoder that have not come back
         self._missing = 0  # refused packets whose place has not been filled yet
-        self._run = 0
         self.damaged = 0
-        self.corrupt = 0
+        self.broken = ""
         self.video_packets = 0
-        self.end = 0.0
+        self.end = self.film_end = 0.0
 
     def __iter__(self) -> Iterator[VideoFrame | Lost | Packet[Stream]]:
         for packet in self._packets():
@@ -77,13 +79,19 @@ class Decoder:
             for packet in self._container.demux():
                 if packet.dts is None and packet.pts is None and not packet.size:
                     continue
+                if self._is_cut():  # while this one was being read
+                    return
                 if packet.time_base and packet.pts is not None:
                     last = packet.pts + (packet.duration or 0)
-                    self.end = max(self.end, last * packet.time_base.numerator / packet.time_base.denominator)
+                    seconds = last * packet.time_base.numerator / packet.time_base.denominator
+                    self.end = max(self.end, seconds)
+                    if packet.stream_index == self._stream.index:
+                        self.film_end = max(self.film_end, seconds)
                 yield packet
-        except (av.error.FFmpegError, OSError):
-            # A demuxer that fails in mid-file has reached its end for us; the source compares with what was promised.
-            return
+        except av.error.InvalidDataError:
+            return  # no more packets in what is left; the source compares with what was promised
+        except (av.error.FFmpegError, OSError) as error:
+            self.broken = getattr(error, "strerror", None) or str(error)
 
     def _picture(self, packet: Packet[Stream]) -> Iterator[VideoFrame | Lost]:
         if packet.pts is not None and not packet.is_discard:
@@ -103,22 +111,16 @@ class Decoder:
             self._refused(error)
             return
         for frame in frames:
-            self._run = 0
-            self.corrupt += frame.is_corrupt
             yield from self._lost_before(frame.pts)
             yield frame
 
     def _refused(self, error: Exception) -> None:
         if isinstance(error, av.error.EOFError):
             return
+        if isinstance(error, MemoryError):
+            raise error
         self.damaged += 1
         self._missing += 1
-        self._run += 1
-        if self._run > MAX_DAMAGED_RUN:
-            raise InputError(
-                f"{self._run} packets in a row could not be decoded; the file is badly damaged: keep what is good with "
-                "--duration"
-            ) from error
 
     def _lost_before(self, pts: int | None) -> Iterator[Lost]:
         """Places of refused packets before ``pts``: with threads an error arrives some packets late."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Protocol
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -34,10 +34,16 @@ def seconds_of(container: InputContainer, stream: VideoStream) -> float | None:
     """Duration of the video: from the stream, from Matroska's DURATION tag, or from the container."""
     if stream.duration:
         return float(stream.duration * as_fraction(stream.time_base, Fraction(1, 1000)))
-    match = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if match:
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+    tagged = _tagged_seconds(stream)
+    if tagged is not None:
+        return tagged
     return container.duration / AV_TIME_BASE if container.duration else None
+
+
+def _tagged_seconds(stream: VideoStream) -> float | None:
+    """What Matroska's tag of the video says."""
+    match = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match else None
 
 
 def describe(
@@ -78,13 +84,17 @@ def describe(
     )
 
 
-def shortfall(container: InputContainer, stream: VideoStream, packets: int, end: float) -> str:
-    """One line when a file that was read to its end held less than it promised, else "".
+class Found(Protocol):
+    """What was read of a file: see :class:`vdequant.media.decoding.Decoder`."""
 
-    Args:
-        packets: video packets found.
-        end: latest instant found in any stream, seconds.
-    """
+    video_packets: int
+    end: float
+    film_end: float
+
+
+def shortfall(container: InputContainer, stream: VideoStream, found: Found) -> str:
+    """One line when a file that was read to its end held less than it promised, else ""."""
+    packets, end = found.video_packets, found.end
     if container.format.name == "avi" and stream.frames and end * rate_of(stream) > stream.frames - 0.5:
         return ""  # recorders leave out pictures that equal the one before; their places are counted
     if stream.frames and packets < stream.frames:
@@ -92,8 +102,12 @@ def shortfall(container: InputContainer, stream: VideoStream, packets: int, end:
     if stream.frames or not container.duration:
         return ""
     start = (container.start_time or 0) / AV_TIME_BASE
-    promised = start + container.duration / AV_TIME_BASE
-    if end < promised - 0.5:
+    promised, slack = start + container.duration / AV_TIME_BASE, 0.5
+    tagged, picture = _tagged_seconds(stream), float(1 / rate_of(stream))
+    if tagged is not None and abs(found.film_end - start - packets * picture) < picture:
+        # Pictures at an even rate: the tag is exact. At others, how long the last one lasts may not be in the file.
+        promised, end, slack = tagged, found.film_end, 0.75 * picture
+    if end < promised - slack:
         expected = round((promised - start) * rate_of(stream))
         return (
             f"the file is cut off: it promises {promised - start:.2f} s (about {expected} pictures) and holds "

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,15 +16,19 @@ from vdequant.errors import InputError
 from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
 from vdequant.media.containers import LISTED
 from vdequant.media.contracts import Finished
+from vdequant.media.damage import Damage
 from vdequant.media.ffconcat import LIST_NAME, format_list
 from vdequant.media.folder_sound import FolderSound, find_sound
 from vdequant.media.frame_list import frames_in
 from vdequant.media.image import picture_bytes
+from vdequant.media.jpeg_sequences import codings_of_files
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
+from vdequant.media.limits import check_count
 from vdequant.media.passengers import Passengers
 from vdequant.media.plan import OutputPlan
+from vdequant.media.raw import raw_rate
 from vdequant.media.stills import decode
-from vdequant.media.targets import explain
+from vdequant.media.targets import explain, sync_folder
 from vdequant.media.timing import Span
 from vdequant.settings import Settings
 
@@ -37,10 +42,12 @@ class FolderSource(ClosesAtExit):
         """``path``: the folder, or a list of pictures."""
         self.warnings: list[str] = []
         span = Span.of(settings)
-        listing = frames_in(path, span)
+        listing = frames_in(path, span, raw_rate(settings))
         self._frames, self._time_base = listing.frames, listing.time_base
-        first = self._frames[0].file
-        _, _, self._layout = decode(first.read_bytes(), str(first))
+        check_count(len(self._frames), listing.folder, settings.max_frames)
+        self._most, self._damage = settings.max_pixels, Damage()
+        self._last = self._first_whole()
+        self._layout, first = self._last.layout, self._frames[0].file
         sound = find_sound(listing.folder) if listing.container == LISTED else None
         self._sound = None if sound is None else FolderSound(sound, span, listing.start)
         self.passengers = Passengers() if self._sound is None else self._sound.passengers
@@ -55,13 +62,52 @@ class FolderSource(ClosesAtExit):
             codec=first.suffix.lower().lstrip("."),
             container=listing.container,
             audio=len(self.passengers.streams),
+            jpegs=codings_of_files([shown.file for shown in self._frames]),
         )
 
-    def _read(self, index: int) -> Frame:
+    @property
+    def damage(self) -> Damage:
+        """See :class:`vdequant.media.contracts.Source`."""
+        return self._damage
+
+    def _first_whole(self) -> Frame:
+        """The first picture that can be read; it tells the layout.
+
+        Raises:
+            InputError: none can; about the first one.
+        """
+        why: Exception | None = None
+        for shown in self._frames:
+            try:
+                planes, alpha, layout = self._decoded(shown.file)
+            except InputError as error:
+                why = why or error
+                continue
+            return Frame(planes, layout, shown.pts, self._time_base, shown.duration, alpha, shown.file.name)
+        raise why or InputError("expected pictures, got none")
+
+    def _decoded(self, file: Path) -> tuple[tuple[Tensor, ...], Tensor | None, Layout]:
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{file} cannot be read ({error.strerror}); check that it is there") from error
+        return decode(data, str(file), max_pixels=self._most)
+
+    def _read_or_repeat(self, index: int) -> Frame:
+        """A picture, or in place of one that is damaged or has gone the one before, with the damaged one's time."""
         shown = self._frames[index]
+        try:
+            pixels = self._decoded(shown.file)
+        except InputError:
+            self._damage.repeated += 1
+            stand_in = replace(self._last, pts=shown.pts, duration=shown.duration)
+            return replace(stand_in, name=shown.file.name, corrupt=True)
+        self._last = self._fitted(index, *pixels)
+        return self._last
+
+    def _fitted(self, index: int, planes: tuple[Tensor, ...], alpha: Tensor | None, layout: Layout) -> Frame:
+        shown, expected = self._frames[index], self._layout
         file = shown.file
-        planes, alpha, layout = decode(file.read_bytes(), str(file))
-        expected = self._layout
         if (layout.width, layout.height) != (expected.width, expected.height):
             raise InputError(
                 f"{file} is {layout.width}x{layout.height}, the first picture {self._frames[0].file.name} is "
@@ -74,15 +120,25 @@ class FolderSource(ClosesAtExit):
         for index, shown in enumerate(self._frames):
             if self._sound is not None:
                 yield from self._sound.until(shown.pts * self._time_base)
-            yield self._read(index)
+            yield self._read_or_repeat(index)
         if self._sound is not None:
             yield from self._sound.until(None)
+        if self._damage.line():
+            self.warnings.append(self._damage.line())
 
     def sample(self, count: int) -> list[Frame]:
-        """At most ``count`` pictures, evenly spaced."""
+        """At most ``count`` pictures, evenly spaced, of those that can be read."""
         total = len(self._frames)
         count = min(count, total)
-        return [self._read((2 * i + 1) * total // (2 * count)) for i in range(count)]
+        frames = []
+        for i in range(count):
+            index = (2 * i + 1) * total // (2 * count)
+            try:
+                pixels = self._decoded(self._frames[index].file)
+            except InputError:
+                continue
+            frames.append(self._fitted(index, *pixels))
+        return frames or [self._last]
 
     def close(self) -> None:
         """Close the sound."""
@@ -180,12 +236,15 @@ class FolderSink(AbortsAtExit):
         if self._shown:
             self._put(LIST_NAME, self._list())
         try:
+            if hasattr(os, "sync"):
+                os.sync()  # all pictures at once: one by one takes longer than making them
             if self._target.is_dir():
                 for file in sorted(self._part.iterdir()):
                     os.replace(file, self._target / file.name)
                 self._part.rmdir()
             else:
                 os.replace(self._part, self._target)
+            sync_folder(self._target.parent)
         except OSError as error:
             raise explain(error, self._plan.path) from error
         return Finished(self._plan.path, self._bytes, self._frames)

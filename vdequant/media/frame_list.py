@@ -81,26 +81,29 @@ def stills_in(folder: str) -> tuple[list[Path], str]:
     return (files, why) if why else ([], "")
 
 
-def frames_in(path: str, span: Span) -> FrameList:
+def frames_in(path: str, span: Span, rate: Fraction = FOLDER_RATE) -> FrameList:
     """The pictures of a folder, or of a list, that lie in the span.
+
+    Args:
+        rate: pictures a second where no list gives their times.
 
     Raises:
         InputError: there are none, two would share a name, or the list cannot be read.
         UsageError: the span lies behind the last one.
     """
     listed = find_list(path) if os.path.isdir(path) else Path(path)
-    return _numbered(path, span) if listed is None else _listed(listed, span)
+    return _numbered(path, span, rate) if listed is None else _listed(listed, span)
 
 
-def _numbered(path: str, span: Span) -> FrameList:
+def _numbered(path: str, span: Span, rate: Fraction) -> FrameList:
     files = [f for f in Path(path).iterdir() if is_picture(f)]
     if not files:
         raise InputError(f"folder {path} holds no pictures; expected {' '.join(READABLE_PICTURES)}")
     files.sort(key=lambda f: natural(f.name))
     _check_names(path, files)
-    chosen = files if span.whole else [files[i] for i in span.indexes(len(files), FOLDER_RATE)]
+    chosen = files if span.whole else [files[i] for i in span.indexes(len(files), rate)]
     frames = tuple(Shown(file, index, 1) for index, file in enumerate(chosen))
-    return FrameList(path, frames, 1 / FOLDER_RATE, FOLDER_RATE, span.start, "folder")
+    return FrameList(path, frames, 1 / rate, rate, span.start, "folder")
 
 
 def _check_names(path: str, files: list[Path]) -> None:

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.containers import PICTURES_WITH_ALPHA
 from vdequant.media.contracts import Finished
+from vdequant.media.jpeg_header import read_coding
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
 from vdequant.media.opening import check_file
 from vdequant.media.plan import OutputPlan
-from vdequant.media.stills import decode, encode, fit_alpha
+from vdequant.media.stills import decode, encode, fit_alpha, turn_of
 from vdequant.media.targets import explain, part_path, publish
+from vdequant.settings import MOST_PIXELS
 
 
 class ImageSource(ClosesAtExit):
     """A picture file as a video of one frame."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, max_pixels: int = MOST_PIXELS) -> None:
         self.warnings: list[str] = []
         check_file(path)
-        planes, alpha, layout = decode(Path(path).read_bytes(), path)
+        data = Path(path).read_bytes()
+        planes, alpha, layout = decode(data, path, max_pixels=max_pixels)
         self._frame = Frame(planes, layout, time_base=Fraction(1), alpha=alpha, name=Path(path).name)
         suffix = Path(path).suffix.lower().lstrip(".")
+        coding = read_coding(data)
         self.info = SourceInfo(
-            "image", path, layout, frames=1, rate=Fraction(1), time_base=Fraction(1), codec=suffix, container=suffix
+            "image",
+            path,
+            layout,
+            frames=1,
+            rate=Fraction(1),
+            time_base=Fraction(1),
+            codec=suffix,
+            container=suffix,
+            jpegs=() if coding is None else (replace(coding, turn=turn_of(data)),),
         )
 
     def __iter__(self) -> Iterator[Frame | SidePacket]:

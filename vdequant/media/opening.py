@@ -12,9 +12,18 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vdequant.errors import InputError
+from vdequant.media.pipe import Arriving
+from vdequant.settings import MOST_PIXELS
 
+MAX_PIXELS = "max_pixels"  # FFmpeg's name for the option that every decoder heeds
 # Demuxers that take any text or any bytes for a film.
 _NOT_FILMS = ("tty", "txd", "bin", "xbin", "adf", "idf")
+BOXES = (b"ftyp", b"wide", b"mdat")  # with which MP4 and MOV begin
+
+
+def _roomy(pixels: int) -> int:
+    """What decoders are told: they count their buffers, which are as wide as cache lines and as high as blocks."""
+    return 2 * pixels + (1 << 16)
 
 
 def check_file(path: str) -> None:
@@ -47,22 +56,31 @@ def _lacks_index(path: str) -> bool:
     return bool(names) and names[0] in (b"ftyp", b"wide", b"mdat") and b"moov" not in names
 
 
-def open_container(path: str, file: BinaryIO | None = None) -> InputContainer:
+def open_container(
+    path: str, file: BinaryIO | Arriving | None = None, *, max_pixels: int = MOST_PIXELS
+) -> InputContainer:
     """Open ``path``, or the stream ``file`` (standard input) when given.
+
+    Args:
+        max_pixels: decoders refuse pictures that are much larger, here and later.
 
     Raises:
         InputError: missing, damaged or no film, with the cause and a remedy.
     """
-    name = "standard input" if file is not None else path
+    name = "standard input" if path == "-" else path
+    form, options = (file.format, file.options) if isinstance(file, Arriving) else (None, {})
     if file is None:
         check_file(path)
     try:
-        container = av.open(file, "r") if file is not None else av.open(path, "r")
+        options = {MAX_PIXELS: str(_roomy(max_pixels)), **options}
+        container = av.open(path if file is None else file, "r", format=form, options=options)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if file is None and _lacks_index(path):
             raise InputError(
                 f"{name} has no index (moov): the recording was cut off; repair it with untrunc or record again as mkv"
             ) from error
+        if isinstance(file, Arriving):
+            raise InputError(unreadable_stream(name, file)) from error
         raise InputError(f"{name} is not a video or picture that FFmpeg can read; check what it really is") from error
     if container.format.name in _NOT_FILMS:
         container.close()
@@ -70,12 +88,32 @@ def open_container(path: str, file: BinaryIO | None = None) -> InputContainer:
     return container
 
 
-def film_stream(container: InputContainer, name: str) -> VideoStream:
-    """The first video stream that is not a cover picture, ready for threaded decoding."""
+def unreadable_stream(name: str, file: Arriving) -> str:
+    """Why nothing could be read from a stream, in one line with a remedy."""
+    if not file.head:
+        return f"{name} ended before anything came; check the command in front of the pipe"
+    if file.head[4:8] in BOXES:
+        return f"{name} is an MP4 whose index comes last, which a pipe cannot bring first; give the file's name instead"
+    return (
+        f"{name} is not a video that FFmpeg can read; send -f nut or -f yuv4mpegpipe, or say what raw pictures are "
+        "like: --size 256x240 --fps 60 --pix-fmt rgb24"
+    )
+
+
+def film_stream(container: InputContainer, name: str, *, live: bool = False) -> VideoStream:
+    """The first video stream that is not a cover picture, ready for threaded decoding.
+
+    Args:
+        live: each picture has to come out before the next one goes in, which decoders of one picture a thread cannot.
+    """
+    most = container.options.get(MAX_PIXELS, str(_roomy(MOST_PIXELS)))
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"{name} holds video of an unknown codec; update PyAV, or convert it with ffmpeg")
             if not stream.codec_context.is_open:  # else it was set before, and cannot be again
-                stream.thread_type = "AUTO"  # faster, and damaged pictures get flagged
+                stream.thread_type = "SLICE" if live else "AUTO"  # faster, and damaged pictures get flagged
+                stream.codec_context.options = {MAX_PIXELS: most}
             return stream
     kinds = sorted({stream.type for stream in container.streams})
     raise InputError(f"{name} holds no video, only {', '.join(kinds) or 'nothing'}; give a file with pictures")

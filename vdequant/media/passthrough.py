@@ -19,6 +19,7 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from vdequant.media.containers import TIMELESS
 from vdequant.media.passengers import living_tags
 from vdequant.media.rationals import as_fraction
 
@@ -83,6 +84,8 @@ def _can_copy(stream: Stream, muxer: str) -> bool:
 
 def ways(stream: Stream, muxer: str) -> list[Carriage]:
     """How ``stream`` may travel in ``muxer``'s container, best first; empty when it cannot."""
+    if muxer in TIMELESS:  # FFmpeg would write sound between raw pictures
+        return []
     found = [Carriage(stream, "copy")] if _can_copy(stream, muxer) else []
     name = codec_name(stream)
     if stream.type == "audio" and muxer in _SOUND_CODECS:

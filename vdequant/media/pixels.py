@@ -291,6 +291,7 @@ def _fill_interleaved(frame: VideoFrame, planes: tuple[Tensor, ...], dtype: str,
 
 
 _INTERLEAVED = {"bgr0": ("u1", 4, "bgr"), "rgb24": ("u1", 3, "rgb"), "rgb48be": (">u2", 3, "rgb")}
+_INTERLEAVED |= {"rgb48le": ("<u2", 3, "rgb")}
 
 
 def pack(planes: tuple[Tensor, ...], pixel_format: str) -> VideoFrame:

@@ -19,8 +19,9 @@ from vdequant.media.containers import (
     CONTAINERS,
     LISTED,
     PICTURE_BITS,
-    PIPE,
     REFUSED_OUTPUTS,
+    STREAMS,
+    TIMELESS,
     VARIABLE_INPUTS,
     VARIABLE_RATE,
     Container,
@@ -33,6 +34,10 @@ Kind = Literal["video", "folder", "image", "pipe"]
 SMALL_HEIGHT = 480  # below this, "--scale auto" doubles a picture rather than lose its one-pixel color
 BT709_TAG = 1
 LOSSLESS_CONTAINERS = (".mkv", ".nut")
+# A reader of our output gets each packet when it is written; live, sparse sound is waited for half a second, not ten.
+_UNBUFFERED = {"flush_packets": "1"}
+_LIVE = {"max_interleave_delta": "500000"}
+_AT_ONCE = {"h264": {"tune": "zerolatency"}, "hevc": {"tune": "zerolatency"}}  # encoders that else look ahead
 _CHROMA_SHIFTS = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
 
 
@@ -104,10 +109,12 @@ def plan_output(path: str, info: SourceInfo, settings: Settings) -> OutputPlan:
     """
     kind = output_kind(path)
     _check_kinds(kind, path, info)
+    if settings.stream_format != "nut" and kind != "pipe":
+        raise UsageError(f"--format is for -o - (standard output), the ending of {path} says what it is; drop it")
     if kind in ("image", "folder"):
         return _timed(_plan_pictures(kind, path, info, settings), info, settings)
     suffix = Path(path).suffix.lower()
-    container = PIPE if kind == "pipe" else CONTAINERS[suffix]
+    container = STREAMS[settings.stream_format] if kind == "pipe" else CONTAINERS[suffix]
     name = _codec_name(path, suffix, container, settings)
     return _timed(_plan_video(kind, path, container, name, info, settings), info, settings)
 
@@ -192,8 +199,10 @@ def _codec_name(path: str, suffix: str, container: Container, settings: Settings
     if name != "auto":
         check_choice(name, CODEC_CHOICES, "--codec")
     if settings.lossless:
-        if container is CONTAINERS[".apng"]:
-            return "apng"
+        if container.codecs in (("apng",), ("rawvideo",)):
+            return container.codecs[0]
+        if container is STREAMS["y4m"]:
+            raise UsageError("--lossless keeps RGB, which y4m cannot hold; use --format nut or rawvideo, or an .mkv")
         if name not in ("auto", "ffv1"):
             raise UsageError(f"--lossless writes FFV1, got --codec {name}; drop one of the two")
         if path != "-" and suffix not in LOSSLESS_CONTAINERS:
@@ -227,6 +236,10 @@ def _plan_video(
     if container.format == "nut" and (info.sample_aspect != 1 or info.rotation):
         notes.append("NUT stores neither pixel aspect nor rotation")
     layout, tags = _video_layout(chroma, bits, (width, height), scale, info)
+    if container is STREAMS["y4m"]:
+        layout = replace(layout, siting=Siting.CENTER)  # what its "420" means
+    if container is STREAMS["rawvideo"]:
+        notes.append(_how_to_play(codec.formats[(chroma, bits)], width, height, info))
     return OutputPlan(
         kind,
         path,
@@ -235,16 +248,27 @@ def _plan_video(
         codec.formats[(chroma, bits)],
         layout,
         scale,
-        options=_options(name, codec, settings),
-        muxer_options=dict(container.options),
+        options=_options(name, codec, settings) | (_AT_ONCE.get(name, {}) if kind == "pipe" and settings.live else {}),
+        muxer_options=dict(container.options) | _of_stream(kind, settings),
         sample_aspect=info.sample_aspect,
         rotation=info.rotation,
         rate=info.rate,
-        time_base=info.time_base,
+        time_base=1 / info.rate if container.format in TIMELESS else info.time_base,
         tags=tags,
         dither=bits == 8,
         notes=tuple(notes),
     )
+
+
+def _of_stream(kind: Kind, settings: Settings) -> dict[str, str]:
+    """Options of the muxer that writes to standard output."""
+    return (_UNBUFFERED if kind == "pipe" else {}) | (_LIVE if kind == "pipe" and settings.live else {})
+
+
+def _how_to_play(pix_fmt: str, width: int, height: int, info: SourceInfo) -> str:
+    """What a reader of raw pictures has to be told."""
+    size, rate = f"-video_size {width}x{height}", f"-framerate {info.rate}"
+    return f"to be read with -f rawvideo -pixel_format {pix_fmt} {size} {rate}"
 
 
 def _video_bits(name: str, codec: Codec, chroma: str, settings: Settings) -> int:

@@ -26,10 +26,10 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
             yield item
 
 
-def _first_ones(info: SourceInfo, span: Span, count: int) -> list[Frame]:
+def _first_ones(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:
     """The first pictures, for files that do not say how long they are."""
     frames: list[Frame] = []
-    with open_container(info.path) as container:
+    with open_container(info.path, max_pixels=max_pixels) as container:
         stream = film_stream(container, info.path)
         start = target_pts(stream, span.start)
         for picture in _pictures(container, stream):
@@ -40,16 +40,16 @@ def _first_ones(info: SourceInfo, span: Span, count: int) -> list[Frame]:
     return frames
 
 
-def sample_video(info: SourceInfo, span: Span, count: int) -> list[Frame]:
+def sample_video(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:
     """At most ``count`` different pictures, evenly spaced over the span, in order.
 
     A sample is the picture shown at its instant, or an earlier one when that would take long to reach.
     """
     if not info.seconds:
-        return _first_ones(info, span, count)
+        return _first_ones(info, span, count, max_pixels)
     budget = max(8, PIXELS_A_SAMPLE // (info.layout.width * info.layout.height))
     frames: list[Frame] = []
-    container = open_container(info.path)
+    container = open_container(info.path, max_pixels=max_pixels)
     try:
         stream = film_stream(container, info.path)
         pictures = _pictures(container, stream)
@@ -59,14 +59,14 @@ def sample_video(info: SourceInfo, span: Span, count: int) -> list[Frame]:
             target = target_pts(stream, instant)
             gap = budget * info.rate.denominator / info.rate.numerator
             if here is None or (target - (here.pts or 0)) * info.time_base > gap:
-                container, stream = seek(container, info.path, instant)
+                container, stream = seek(container, info.path, instant, max_pixels)
                 pictures = _pictures(container, stream)
             here = _advance(pictures, here, target, budget)
             if here is not None and here.pts is not None and all(here.pts != f.pts for f in frames):
                 frames.append(as_frame(here, info.layout, here.pts, info.time_base))
     finally:
         container.close()
-    return sorted(frames, key=lambda frame: frame.pts) or _first_ones(info, span, count)
+    return sorted(frames, key=lambda frame: frame.pts) or _first_ones(info, span, count, max_pixels)
 
 
 def _advance(pictures: Iterator[VideoFrame], here: VideoFrame | None, target: int, budget: int) -> VideoFrame | None:

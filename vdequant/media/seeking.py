@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 
 from vdequant.media.opening import film_stream, open_container
 from vdequant.media.rationals import as_fraction
+from vdequant.settings import MOST_PIXELS
 
 
 def target_pts(stream: VideoStream, seconds: Fraction) -> int:
@@ -17,7 +18,9 @@ def target_pts(stream: VideoStream, seconds: Fraction) -> int:
     return int(stream.start_time or 0) + int(seconds / as_fraction(stream.time_base, Fraction(1, 1000)))
 
 
-def seek(container: InputContainer, path: str, seconds: Fraction) -> tuple[InputContainer, VideoStream]:
+def seek(
+    container: InputContainer, path: str, seconds: Fraction, max_pixels: int = MOST_PIXELS
+) -> tuple[InputContainer, VideoStream]:
     """A container that stands on a key frame at or before ``seconds`` after the video's start, and its video.
 
     ``container`` itself when its index is good; else it is closed and a fresh one, standing at the beginning, is
@@ -36,5 +39,5 @@ def seek(container: InputContainer, path: str, seconds: Fraction) -> tuple[Input
     except (av.error.FFmpegError, OSError):
         pass  # not seekable or without an index: read from the beginning
     container.close()
-    fresh = open_container(path)
+    fresh = open_container(path, max_pixels=max_pixels)
     return fresh, film_stream(fresh, path)

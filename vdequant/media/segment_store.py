@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vdequant.media.targets import sync_folder
+
 VERSION = 1
 MANIFEST = "manifest.json"
 ENDING = ".packets"
@@ -124,7 +126,7 @@ class SegmentStore:
             os.fsync(file.fileno())
         os.replace(part, self.folder / MANIFEST)
         self.segments = segments
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def discard(self) -> None:
         """Delete everything that a store writes, and the folder if nothing else is in it."""
@@ -163,17 +165,3 @@ def _difference(known: dict[str, Any], wanted: dict[str, Any]) -> str:
             return f"{'other' if part.endswith('s') else 'another'} {part} ({', '.join(names)})"
         return f"another {part}"
     return ""
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames last; not every system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

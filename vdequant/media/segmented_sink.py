@@ -110,7 +110,7 @@ class SegmentedSink(VideoSink):
 
     def _put(self, packet: Packet[Stream]) -> None:
         packet.stream = self._film
-        self._container.mux(packet)
+        self._mux_picture(packet)
 
     def _begin_segment(self, start: SegmentStart) -> None:
         self._repeat(None)

@@ -12,7 +12,7 @@ from vdequant.media.folding import FoldingSink
 from vdequant.media.image import ImageSink
 from vdequant.media.packet_log import digest_of
 from vdequant.media.passengers import Passengers
-from vdequant.media.pipe import standard_output
+from vdequant.media.pipe import leaving
 from vdequant.media.plan import OutputPlan
 from vdequant.media.segment_store import SegmentStore
 from vdequant.media.segmented_folder import SegmentedFolderSink, whole_pictures
@@ -60,7 +60,7 @@ def segment_check(plan: OutputPlan) -> Callable[[Path], str]:
 
 def _sink(plan: OutputPlan, source: Source) -> Sink:
     if plan.kind == "pipe":
-        return VideoSink(plan, _passengers(source), file=standard_output())
+        return VideoSink(plan, _passengers(source), file=leaving())
     if plan.kind == "folder":
         return FolderSink(plan)
     if plan.kind == "image":

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
-from vdequant.errors import InputError
+from vdequant.errors import InputError, UsageError
 from vdequant.media.containers import READABLE_PICTURES, REFUSED_INPUTS
 from vdequant.media.contracts import Source
 from vdequant.media.folder import FolderSource
 from vdequant.media.frame_list import is_list_file
 from vdequant.media.image import ImageSource
 from vdequant.media.opening import check_file
-from vdequant.media.pipe import standard_input
+from vdequant.media.pipe import Arriving, arriving, is_redirected_file, is_stream, standard_input
+from vdequant.media.raw import stream_format, stream_options
 from vdequant.media.video_source import VideoSource
 from vdequant.media.webp import WebpSource, is_animated
 from vdequant.settings import Settings
@@ -31,8 +33,10 @@ def open_source(path: str, settings: Settings) -> Source:
     Raises:
         InputError: missing, empty, damaged, or of a kind that cannot be read, with what to do instead.
     """
-    if path == "-":
-        return VideoSource(path, settings, file=standard_input())
+    stream = _stream(path, settings)
+    if stream is not None:
+        return VideoSource(path, settings, file=stream)
+    _check_file_settings(path, settings)
     if os.path.isdir(path) or is_list_file(path):
         return FolderSource(path, settings)
     check_file(path)
@@ -45,8 +49,29 @@ def open_source(path: str, settings: Settings) -> Source:
     if is_animated(head):
         return WebpSource(path, settings)
     if _is_still(head, suffix):
-        return ImageSource(path)
+        return ImageSource(path, settings.max_pixels)
     return VideoSource(path, settings)
+
+
+def _stream(path: str, settings: Settings) -> BinaryIO | Arriving | None:
+    """What is read once and in order: standard input, pipes with a name, raw pictures; None for everything else."""
+    if path == "-":
+        if is_redirected_file() and not settings.raw_size:
+            return standard_input()
+    elif not is_stream(path):
+        if not settings.raw_size or os.path.isdir(path):
+            return None
+        check_file(path)
+    return arriving(path, stream_format(settings), stream_options(settings))
+
+
+def _check_file_settings(path: str, settings: Settings) -> None:
+    """Refuse what only streams and folders have use for."""
+    folder = os.path.isdir(path)
+    if settings.raw_size:
+        raise UsageError(f"--size is for raw pictures in one stream or file, {path} is a folder; drop it")
+    if settings.fps and not folder:
+        raise UsageError(f"--fps is for raw pictures (with --size) and folders, {path} has its own times; drop it")
 
 
 def is_still(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import cv2
@@ -14,8 +15,13 @@ from torch import Tensor
 
 from vdequant.errors import InputError
 from vdequant.frames import Layout
+from vdequant.media.limits import check_size, claimed_size, lies_in_png
+from vdequant.settings import MOST_PIXELS
 
 Array = NDArray[Any]
+# Our own limit is checked first, and can be moved; OpenCV writes what it finds wrong to standard error.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 JPEG_QUALITY = 95
 _ORIENTATION = 0x0112  # EXIF tag
 # What PIL is asked for where OpenCV does not read the file; each keeps 8 bits as stored.
@@ -24,14 +30,17 @@ _GRAY_MODES = ("1", "L")
 _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 
-def decode(data: bytes, name: str) -> tuple[tuple[Tensor, ...], Tensor | None, Layout]:
+def decode(
+    data: bytes, name: str, *, max_pixels: int = MOST_PIXELS
+) -> tuple[tuple[Tensor, ...], Tensor | None, Layout]:
     """Planes, alpha and layout of a still.
 
     Raises:
-        InputError: not a picture, damaged, or floating point.
+        InputError: not a picture, damaged, larger than ``max_pixels``, or floating point.
     """
+    check_size(*claimed_size(data), name, max_pixels)
     pixels = _read_pixels(data, name)
-    quarter, mirror = _TURNS.get(_orientation(data), (0, False))
+    quarter, mirror = turn_of(data)
     pixels = np.rot90(pixels, quarter)
     if mirror:
         pixels = pixels[:, ::-1]
@@ -45,9 +54,12 @@ def decode(data: bytes, name: str) -> tuple[tuple[Tensor, ...], Tensor | None, L
 
 def _read_pixels(data: bytes, name: str) -> Array:
     """``(height, width, 1..4)`` in the order gray or R, G, B, then alpha; uint8 or uint16."""
-    if data[:2] == b"BM":
+    if data[:2] == b"BM" or lies_in_png(data):
         return _with_pil(data, name)
-    found: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        found: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise InputError(f"{name} is damaged or not a picture; check what it really is") from error
     if found is None:
         return _with_pil(data, name)
     if found.dtype not in (np.uint8, np.uint16):
@@ -64,9 +76,16 @@ def _with_pil(data: bytes, name: str) -> Array:
             transparent = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
             mode = "RGBA" if transparent else ("L" if picture.mode in _GRAY_MODES else "RGB")
             pixels = np.asarray(picture.convert(mode))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers stumble over damaged files in every way there is
         raise InputError(f"{name} is damaged or not a picture; check what it really is") from error
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def turn_of(data: bytes) -> tuple[int, bool]:
+    """How :func:`decode` sets a photograph upright: quarter turns counter-clockwise, then mirrored left to right."""
+    return _TURNS.get(_orientation(data), (0, False))
 
 
 def _orientation(data: bytes) -> int:
@@ -76,7 +95,7 @@ def _orientation(data: bytes) -> int:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return int(picture.getexif().get(_ORIENTATION, 1))
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # as above; the pixels are read all the same
         return 1
 
 

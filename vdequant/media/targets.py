@@ -80,12 +80,27 @@ def sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder last; not every system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
 def publish(part: Path, path: str) -> int:
-    """Give the complete file its final name; returns its size in bytes."""
+    """Give the complete file its final name; returns its size in bytes. Both last when this returns."""
     try:
         sync(part)
         size = part.stat().st_size
         os.replace(part, path)
+        sync_folder(part.parent)
     except OSError as error:
         raise explain(error, path) from error
     return size

@@ -27,6 +27,11 @@ class Clock:
         """Go on where another clock stood: after the stamp ``last``, with so many repaired."""
         self._last, self.repaired = last, repaired
 
+    @property
+    def last(self) -> int | None:
+        """The latest stamp, None before the first."""
+        return self._last
+
     def stamp(self, pts: int | None) -> int:
         """``pts`` itself when it is in order, else the smallest repair."""
         last = self._last
@@ -38,6 +43,32 @@ class Clock:
             pts = last + self._least
         self._last = pts
         return pts
+
+
+class Evenness:
+    """How far pictures are from coming at an even rate, for containers that hold no times.
+
+    Attributes:
+        most: seconds.
+    """
+
+    def __init__(self, rate: Fraction) -> None:
+        """``rate``: pictures a second."""
+        self._rate = rate
+        self._first: Fraction | None = None
+        self._count = 0
+        self.most = Fraction(0)
+
+    def shown(self, instant: Fraction) -> None:
+        """The next picture's time in seconds."""
+        self._first = instant if self._first is None else self._first
+        self.most = max(self.most, abs(instant - self._first - self._count / self._rate))
+        self._count += 1
+
+    @property
+    def even(self) -> bool:
+        """Whether no picture is off by more than the time of one."""
+        return self.most <= 1 / self._rate
 
 
 @dataclass(frozen=True, slots=True)

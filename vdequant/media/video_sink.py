@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from dataclasses import replace
+from fractions import Fraction
 from typing import BinaryIO, cast
 
 import av
@@ -12,17 +14,22 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from vdequant.errors import OutputError
 from vdequant.frames import Frame, SidePacket
+from vdequant.media.containers import TIMELESS
 from vdequant.media.contracts import Finished
 from vdequant.media.encoding import flush, muxer_options, open_film, patches_aspect, rehearse
 from vdequant.media.lifetimes import AbortsAtExit
 from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.passengers import Passengers
+from vdequant.media.pipe import Leaving
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
+from vdequant.media.rationals import as_fraction
 from vdequant.media.targets import explain, is_full, part_path, publish
-from vdequant.media.timing import Clock
+from vdequant.media.timing import Clock, Evenness
 
+SMALLEST_TICK = Fraction(1, 1000)  # seconds; encoders may count coarser than the source
 _HOLD_EQUAL_TIMES = ("matroska", "webm")
 _WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 
@@ -30,7 +37,7 @@ _WRITE_ERRORS = (av.error.FFmpegError, OSError, ValueError)
 class _Counted:
     """A stream that cannot seek, with the bytes counted on their way."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | Leaving) -> None:
         self._file = file
         self.count = 0
 
@@ -52,7 +59,7 @@ class VideoSink(AbortsAtExit):
         warnings: one line each; the list of streams left behind is there from the start.
     """
 
-    def __init__(self, plan: OutputPlan, passengers: Passengers, *, file: BinaryIO | None = None) -> None:
+    def __init__(self, plan: OutputPlan, passengers: Passengers, *, file: BinaryIO | Leaving | None = None) -> None:
         """``file``: write to this stream instead of ``plan.path``.
 
         Raises:
@@ -61,13 +68,16 @@ class VideoSink(AbortsAtExit):
         """
         self.warnings: list[str] = []
         self._plan = plan
-        self._frames = self._refused = 0
+        self._frames = self._refused = self._muxed = 0
+        self._until = Fraction(0)  # seconds at which the last picture that was muxed is shown
         self._clock = Clock(1, strict=plan.container not in _HOLD_EQUAL_TIMES)
         self._durations: dict[int, int] = {}  # of the pictures inside the encoder, by their stamps
         self._open = False
         carriages, left = rehearse(plan, passengers)
+        self._evenness = Evenness(plan.rate) if plan.container in TIMELESS else None
         if left:
-            self.warnings.append(f"{plan.container} cannot hold {', '.join(left)}; left out (an .mkv keeps most)")
+            keeper = "--format nut" if plan.kind == "pipe" and plan.container in TIMELESS else "an .mkv"
+            self.warnings.append(f"{plan.container} cannot hold {', '.join(left)}; left out ({keeper} keeps most)")
         self.warnings += [
             f"{c.stream.type} {c.stream.index} is converted to {c.codec}: {plan.container} cannot hold it as it is"
             for c in carriages
@@ -110,6 +120,9 @@ class VideoSink(AbortsAtExit):
         if frame.layout != self._plan.layout:
             raise ValueError(f"expected a picture of {self._plan.layout}, got {frame.layout}")
         picture = pack(frame.planes, self._plan.pix_fmt)
+        if self._evenness is not None:  # no times are held, so that pictures are counted
+            self._evenness.shown(frame.pts * frame.time_base)
+            frame = replace(frame, pts=self._frames, time_base=self._plan.time_base, duration=1)
         picture.pts, picture.time_base = self._clock.stamp(frame.pts), frame.time_base
         picture.duration = frame.duration
         self._frames += 1
@@ -130,7 +143,26 @@ class VideoSink(AbortsAtExit):
 
     def _mux_film(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:
-            self._container.mux(packet)
+            self._mux_picture(packet)
+
+    def _mux_picture(self, packet: Packet[Stream]) -> None:
+        self._muxed += 1
+        self._until = max(self._until, (packet.pts or 0) * as_fraction(packet.time_base, self._plan.time_base))
+        self._container.mux(packet)
+
+    def _check_pictures(self) -> None:
+        """Every picture has come out of the encoder, the last one at its time.
+
+        Raises:
+            OutputError: one has not.
+        """
+        given = (self._clock.last or 0) * self._plan.time_base
+        if self._muxed == self._frames and abs(self._until - given) <= max(self._plan.time_base, SMALLEST_TICK):
+            return
+        raise OutputError(
+            f"encoder {self._plan.codec} gave back {self._muxed} of {self._frames} pictures, the last at "
+            f"{float(self._until):.3f} instead of {float(given):.3f} s; choose another --codec"
+        )
 
     def _drain(self) -> None:
         """Write the pictures that are still inside the encoder."""
@@ -164,6 +196,7 @@ class VideoSink(AbortsAtExit):
         """Flush the encoders, complete the file and give it its name."""
         try:
             self._drain()
+            self._check_pictures()
             for carrier in self._carriers.values():
                 for packet in carrier.flush():
                     self._mux_side(packet)
@@ -176,10 +209,18 @@ class VideoSink(AbortsAtExit):
             written = self._written()
             self.abort()
             raise explain(error, self._plan.path, written) from error
+        except OutputError:
+            self.abort()
+            raise
         if self._clock.repaired:
             self.warnings.append(
                 f"{self._clock.repaired} pictures had the time stamp of the one before, which {self._plan.container}"
                 " cannot hold; they were moved by the smallest step (an .mkv keeps them)"
+            )
+        if self._evenness is not None and not self._evenness.even:
+            self.warnings.append(
+                f"pictures are up to {float(self._evenness.most):.2f} s off an even {float(self._plan.rate):g} a "
+                f"second, and {self._plan.container} holds no times (nut and .mkv do)"
             )
         if self._refused:
             self.warnings.append(f"{self._refused} sound or subtitle packets had falling time stamps and were left out")

@@ -15,7 +15,9 @@ from PIL import Image
 
 from vdequant.errors import InputError
 from vdequant.frames import Frame, Layout, SidePacket, SourceInfo
+from vdequant.media.damage import Damage
 from vdequant.media.lifetimes import ClosesAtExit
+from vdequant.media.limits import check_count, check_size
 from vdequant.media.timing import Span
 from vdequant.settings import Settings
 
@@ -26,6 +28,13 @@ _HIGHEST_RATE, _FALLBACK_RATE = Fraction(480), Fraction(60)
 def is_animated(head: bytes) -> bool:
     """Bit 1 of the flags in the VP8X chunk, the first chunk of an extended WebP."""
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
+
+
+def canvas(path: str) -> tuple[int, int]:
+    """Width and height, each less one in 3 bytes of the VP8X chunk."""
+    with open(path, "rb") as file:
+        head = file.read(30)
+    return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
 
 
 def durations(path: str) -> list[int]:
@@ -54,8 +63,10 @@ class WebpSource(ClosesAtExit):
 
     def __init__(self, path: str, settings: Settings) -> None:
         self.warnings: list[str] = []
-        self._path, self._warned_alpha = path, False
+        self._path, self._warned_alpha, self._damage = path, False, Damage()
+        check_size(*canvas(path), path, settings.max_pixels)
         self._durations = durations(path)
+        check_count(len(self._durations), path, settings.max_frames)
         self._starts = list(accumulate(self._durations, initial=0))[:-1]
         span = Span.of(settings)
         chosen = [i for i, at in enumerate(self._starts) if not span.before(at * TICK) and not span.after(at * TICK)]
@@ -77,16 +88,34 @@ class WebpSource(ClosesAtExit):
             container="webp",
         )
 
+    @property
+    def damage(self) -> Damage:
+        """See :class:`vdequant.media.contracts.Source`."""
+        return self._damage
+
     def _pictures(self, wanted: Collection[int]) -> Iterator[Frame]:
-        """The pictures of these rising numbers; what lies before them is decoded as well, because they build on it."""
-        origin = self._starts[self._chosen[0]]
+        """The pictures of these rising numbers; what lies before them is decoded as well, because they build on it.
+
+        From the first damaged one on, the one before is repeated.
+        """
+        origin, last, whole = self._starts[self._chosen[0]], None, True
         try:
-            with Image.open(self._path) as film:
-                for number in wanted:
-                    film.seek(number)
-                    yield _frame(film, self._starts[number] - origin, self._durations[number])
-        except (OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            film = Image.open(self._path)
+        except Exception as error:  # Pillow's readers stumble over damaged files in every way there is
             raise InputError(f"{self._path} is damaged; record it again, best as APNG or Matroska") from error
+        with film:
+            for number in wanted:
+                pts, duration = self._starts[number] - origin, self._durations[number]
+                try:
+                    if whole:
+                        film.seek(number)
+                        last = _frame(film, pts, duration)
+                except Exception as error:
+                    whole = False
+                    if last is None:
+                        raise InputError(f"{self._path} is damaged; record it again, best as APNG") from error
+                if last is not None:
+                    yield last if whole else dataclasses.replace(last, pts=pts, duration=duration, corrupt=True)
 
     def __iter__(self) -> Iterator[Frame | SidePacket]:
         """Every picture of the span, once."""
@@ -96,7 +125,10 @@ class WebpSource(ClosesAtExit):
                 self.warnings.append(
                     "transparency is not kept in video; transparent places show the color stored there"
                 )
+            self._damage.repeated += frame.corrupt
             yield dataclasses.replace(frame, alpha=None)
+        if self._damage.line():
+            self.warnings.append(self._damage.line())
 
     def sample(self, count: int) -> list[Frame]:
         """At most ``count`` pictures, evenly spaced."""

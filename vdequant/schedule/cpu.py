@@ -63,9 +63,12 @@ class PlannedWorkers(CpuWorkers[R]):
     Workers start in order: one may wait for the result of an earlier frame.
     """
 
-    def __init__(self, plan: Callable[[Frame], Callable[[], R]], count: int) -> None:
+    def __init__(self, plan: Callable[[Frame], Callable[[], R]], count: int, *, live: bool = False) -> None:
+        """``live``: no more frames are taken in than are worked at."""
         super().__init__(lambda frame: plan(frame)(), count)
         self.plan = plan
+        if live:
+            self.capacity = count
 
     def submit(self, frame: Frame) -> Future[R]:
         """Plan one frame here and queue the rest."""

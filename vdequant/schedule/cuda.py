@@ -9,11 +9,12 @@ downloaded planes were copied out, so nothing in flight is ever overwritten.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +22,14 @@ import torch
 from torch import Tensor
 
 from vdequant.frames import Frame, Layout
+from vdequant.schedule.tiles import SMALLEST_TILE
 
 SLOTS = 3
-LARGEST_BATCH = 64
+LARGEST_BATCH, LARGEST_LIVE_BATCH = 64, 4
+PATIENCE = 0.05  # seconds for which a batch that has begun waits for the next frame
 BATCH_PIXELS = 1 << 24  # pixels that a batch may hold, so that frames in flight stay below a gigabyte of host memory
 MEMORY_SHARE = 0.8  # of the free memory that a batch may take
 GAIN = 1.05  # doubling the batch must be this much faster a frame to be worth it
-SMALLEST_TILE = 64
 
 # planes (N, h, w) on the device, their layout, certify, tile side (0 = whole) -> a result with .planes
 BatchWork = Callable[[tuple[Tensor, ...], Layout, bool, int], Any]
@@ -56,6 +58,12 @@ def _pinned(store: dict[tuple[int, torch.Size, torch.dtype], Tensor], index: int
     if key not in store:
         store[key] = torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
     return store[key]
+
+
+def _fail(future: Future[Any], error: Exception) -> None:
+    """Give ``error`` to a future, unless another thread was faster."""
+    with contextlib.suppress(InvalidStateError):
+        future.set_exception(error)
 
 
 class BatchSize:
@@ -91,27 +99,64 @@ class BatchSize:
 class CudaWorkers:
     """See :class:`~vdequant.schedule.stages.Workers`."""
 
-    def __init__(self, work: BatchWork, device: torch.device, certify_every: int, pixels: int) -> None:
-        """``pixels``: of one frame; larger frames travel in smaller batches."""
+    def __init__(
+        self, work: BatchWork, device: torch.device, certify_every: int, pixels: int, *, live: bool = False
+    ) -> None:
+        """``pixels``: of one frame; larger frames travel in smaller batches. ``live``: no frame waits for the next."""
         self.work, self.device, self.certify_every = work, device, certify_every
-        self.batch = BatchSize(max(1, min(LARGEST_BATCH, BATCH_PIXELS // pixels)))
+        self._patience = 0.0 if live else PATIENCE
+        self.batch = BatchSize(max(1, min(LARGEST_LIVE_BATCH if live else LARGEST_BATCH, BATCH_PIXELS // pixels)))
         self.capacity = SLOTS * self.batch.largest
         self._waiting: queue.Queue[tuple[Frame, Future[Any]] | None] = queue.Queue()
         self._running: queue.Queue[tuple[_Job, _Slot] | None] = queue.Queue()
         self._free: queue.Queue[_Slot] = queue.Queue()
         for _ in range(SLOTS):
             self._free.put(_Slot())
-        self._streams = [torch.cuda.Stream(device) for _ in range(3)]  # type: ignore[no-untyped-call]
         self._busy, self._batches, self._closing = 0.0, 0, threading.Event()
-        self._threads = [threading.Thread(target=t, daemon=True) for t in (self._compute, self._finish)]
+        self._lock, self._unfinished = threading.Lock(), set[Future[Any]]()
+        self._broken: Exception | None = None  # what ended a thread; nothing is done any more
+        self._connect()
+        bodies = (self._compute, self._finish)
+        self._threads = [threading.Thread(target=self._guarded, args=(body,), daemon=True) for body in bodies]
         for thread in self._threads:
             thread.start()
+
+    def _connect(self) -> None:
+        """What is needed of the device."""
+        self._streams = [torch.cuda.Stream(self.device) for _ in range(3)]  # type: ignore[no-untyped-call]
+        self._free_memory = max(1, torch.cuda.mem_get_info(self.device)[0])
+
+    def _memory_share(self) -> float:
+        """Of the memory that was free, how much was taken at most."""
+        return torch.cuda.max_memory_allocated(self.device) / self._free_memory
 
     def submit(self, frame: Frame) -> Future[Any]:
         """Queue one frame for the next batch."""
         future: Future[Any] = Future()
-        self._waiting.put((frame, future))
+        with self._lock:
+            self._unfinished.add(future)
+            broken = self._broken
+        future.add_done_callback(self._unfinished.discard)
+        if broken is None:
+            self._waiting.put((frame, future))
+        else:
+            _fail(future, broken)
         return future
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        """Run a thread's body; when it crashes, nobody waits for what it will not do any more."""
+        try:
+            body()
+        except BaseException as error:
+            broken = RuntimeError(f"a thread of the GPU workers ended: {error!r}")
+            broken.__cause__ = error
+            with self._lock:
+                self._broken = broken
+                unfinished = list(self._unfinished)
+            self._closing.set()
+            self._running.put(None)
+            for future in unfinished:
+                _fail(future, broken)
 
     def flush(self) -> None:
         """Wake the collector: what it holds is the last batch."""
@@ -133,7 +178,7 @@ class CudaWorkers:
         taken: list[tuple[Frame, Future[Any]]] = []
         while len(taken) < self.batch.size and not self._closing.is_set():
             try:
-                entry = self._waiting.get(timeout=0.1 if not taken else 0.05)
+                entry = self._waiting.get(timeout=0.1 if not taken else self._patience)
             except queue.Empty:
                 if taken:
                     break
@@ -159,7 +204,9 @@ class CudaWorkers:
     def _dispatch(self, taken: list[tuple[Frame, Future[Any]]]) -> None:
         """Run frames as one batch; on out-of-memory retreat and run them in smaller pieces."""
         while taken:
-            part, slot = taken[: self.batch.size], self._free.get()
+            part, slot = taken[: self.batch.size], self._free_slot()
+            if slot is None:
+                return
             job = _Job([frame for frame, _ in part], [future for _, future in part], began=time.perf_counter())
             failure: Exception | None = None
             try:
@@ -178,8 +225,17 @@ class CudaWorkers:
                 if self.batch.out_of_memory(part[0][0].layout.height, part[0][0].layout.width):
                     continue
             for future in job.futures:
-                future.set_exception(failure)
+                _fail(future, failure)
             taken = taken[len(part) :]
+
+    def _free_slot(self) -> _Slot | None:
+        """Waits for one; None when the work is to end."""
+        while True:
+            try:
+                return self._free.get(timeout=0.1)
+            except queue.Empty:
+                if self._closing.is_set():
+                    return None
 
     def _launch(self, job: _Job, slot: _Slot) -> None:
         upload, compute, download = self._streams
@@ -211,7 +267,6 @@ class CudaWorkers:
             job.ready.record(download)
 
     def _finish(self) -> None:
-        free_memory = max(1, torch.cuda.mem_get_info(self.device)[0])
         last = time.perf_counter()
         while (entry := self._running.get()) is not None:
             job, slot = entry
@@ -222,12 +277,10 @@ class CudaWorkers:
                 self._busy += now - max(last, job.began)
                 last = now
                 self._resolve(job)
-                share = torch.cuda.max_memory_allocated(self.device) / free_memory
-                self.batch.measured(len(job.frames), now - job.began, share)
+                self.batch.measured(len(job.frames), now - job.began, self._memory_share())
             except Exception as error:
                 for future in job.futures:
-                    if not future.done():
-                        future.set_exception(error)
+                    _fail(future, error)
             finally:
                 self._free.put(slot)
 

@@ -163,6 +163,7 @@ def run_stages(
     *,
     reuse: int = 4,
     progressed: Callable[[int], None] | None = None,
+    stop: Callable[[], None] | None = None,
 ) -> StageReport:
     """Stream ``source`` through ``workers`` into ``write``, which is called in source order on this thread.
 
@@ -172,6 +173,7 @@ def run_stages(
         write: gets each item and, for frames, its result.
         reuse: how many recent distinct frames are compared for exact repetition; 0 switches it off.
         progressed: called with the number of frames written.
+        stop: wakes a source that waits for its stream, so that the end need not wait for it.
 
     Raises:
         Whatever any stage raised first; all stages have stopped by then.
@@ -198,6 +200,8 @@ def run_stages(
                     progressed(report.frames)
     finally:
         decoder.stopping.set()
+        if stop is not None:
+            stop()
         decoder.join()
     report.unique = decoder.unique
     report.times.wall = time.perf_counter() - start

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vdequant import frame_work
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers.base import Cells, Quantizer
+from vdequant.quantizers.jpeg import JpegQuantizer
+from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.spec import parse_target, resolve_target
 from vdequant.restorers.base import Needs
 
@@ -48,3 +51,35 @@ def test_a_dither_that_was_found_binds_means_and_one_that_was_stated_binds_what_
     found = restore_native(Recipe(Gray(), plain, layout, dithered=True), y)
     assert not torch.equal(stated.quantize(found), y)
     assert (found - 0.5).abs().mean() < (known - 0.5).abs().mean()
+
+
+def test_large_pictures_of_blocks_are_certified_in_parts_with_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = torch.Generator().manual_seed(3)
+    y = JpegQuantizer(40).quantize(torch.rand(1, 3, 100, 84, generator=chance) * 0.5 + 0.2)
+    written = (y + (torch.rand(y.shape, generator=chance) - 0.5) * 0.2).clamp(0, 1)
+    recipe = Recipe(Gray(), JpegQuantizer(40), Layout(84, 100, "rgb", 16))
+    whole = frame_work._count_inside(recipe, y, written)
+    assert 0 < int(whole) < written.numel()
+    monkeypatch.setattr(frame_work, "CERTIFIED_SIDE", 48)
+    assert frame_work._count_inside(recipe, y, written) == whole
+
+
+def test_pictures_of_one_batch_may_have_tables_of_their_own() -> None:
+    chance = torch.Generator().manual_seed(5)
+    truth = torch.rand(2, 3, 48, 64, generator=chance) * 0.5 + 0.2
+    y = torch.cat([JpegQuantizer(q).quantize(x[None]) for q, x in zip((20, 60), truth, strict=True)])
+    recipe = Recipe(Gray(), VaryingJpeg([JpegQuantizer(60), JpegQuantizer(20)]), Layout(64, 48, "rgb", 16))
+    restored = restore_native(recipe, y)
+    assert int(frame_work._count_inside(recipe, y, restored)) == y.numel()
+    for picture, stored, quality in zip(restored.split(1), y.split(1), (20, 60), strict=True):
+        assert torch.equal(picture, restore_native(Recipe(Gray(), JpegQuantizer(quality), recipe.output), stored))
+
+
+def test_a_restorer_that_needs_whole_blocks_leaves_the_last_ones_in_their_cells() -> None:
+    class Blocky(Gray):
+        needs = Needs(multiple_of=16, min_size=16)
+
+    quantizer = JpegQuantizer(40)
+    y = quantizer.quantize(torch.rand(1, 3, 43, 61, generator=torch.Generator().manual_seed(2)) * 0.5 + 0.2)
+    recipe = Recipe(Blocky(), quantizer, Layout(61, 43, "rgb", 16))
+    assert quantizer.cells(y).contains(restore_native(recipe, y)).all()

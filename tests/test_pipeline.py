@@ -193,10 +193,10 @@ def test_reuse_changes_the_work_and_not_the_frames(tmp_path: Path) -> None:
     assert done[False].work_share == 1
 
 
-def test_jpeg_pictures_are_taken_as_lossy(tmp_path: Path) -> None:
+def test_jpeg_pictures_are_taken_as_what_their_tables_left(tmp_path: Path) -> None:
     truth = shaded(64, 64, 0, bits=8)
     cv2.imwrite(str(tmp_path / "in.jpg"), truth[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert probe(str(tmp_path / "in.jpg")).finding.kind == "lossy"
+    assert probe(str(tmp_path / "in.jpg")).finding.kind == "jpeg"
 
 
 DRAWN = [(239, 198, 156), (66, 115, 231), (16, 115, 231), (255, 255, 255), (222, 165, 99), (49, 57, 57)]

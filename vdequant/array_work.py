@@ -109,13 +109,14 @@ def decide(wishes: Wishes, pictures: Sequence[Tensor], *, stored_bits: int, outp
     grid, (height, width) = fitting_grid(finding.grid, known), pictures[0].shape[-2:]
     native_height, native_width = (height, width) if grid is None else grid.size[::-1]
     engine = wishes.engine
+    restorer = load_restorer(name).to(engine.device, engine.dtype)
     recipe = Recipe(
-        restorer=load_restorer(name).to(engine.device, engine.dtype),
+        restorer=restorer,
         quantizer=known,
         output=Layout(width, height, "rgb", output_bits),
         fidelity=wishes.fidelity,
         # a dither that was stated knows its own cells
         dithered=finding.dithered and not request.dither,
-        tile=automatic_side(native_height, native_width, engine.device),
+        tile=automatic_side(native_height, native_width, engine.device, restorer.needs.halo),
     )
     return ArrayWork(recipe, finding, name, grid, engine.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vdequant.metrics.color_difference import ciede2000, delta_e
+from vdequant.metrics.color_difference import ab_error, ciede2000, delta_e
 
 # Sharma, Wu, Dalal 2005, table 1, pairs 4, 7, 9, 14, 16, 17: gray, hues a half turn apart, blue, far apart.
 PAIRS = [
@@ -37,3 +37,14 @@ def test_delta_e_agrees_with_scikit_image() -> None:
 def test_equal_pictures_differ_by_nothing() -> None:
     x = torch.rand(1, 3, 8, 8)
     assert delta_e(x, x).item() == 0
+    assert ab_error(x, x).item() == 0
+
+
+def test_ab_error_is_the_distance_of_colors_without_luma() -> None:
+    skimage = pytest.importorskip("skimage.color")
+    x, reference = torch.rand(1, 3, 8, 9), torch.rand(1, 3, 8, 9)
+    labs = [skimage.rgb2lab(p[0].double().permute(1, 2, 0).numpy())[..., 1:] for p in (x, reference)]
+    expected = ((labs[0] - labs[1]) ** 2).sum(-1) ** 0.5
+    assert ab_error(x, reference).item() == pytest.approx(expected.mean(), abs=1e-2)
+    gray = torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8)
+    assert ab_error(gray, gray.flip(-1)).item() < 1e-3

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vdequant.probing.jpeg import blind, of_file, table
+from vdequant.probing.jpeg import blind, of_file
 
 
 def rough(side: int = 160) -> np.ndarray:
@@ -47,6 +47,9 @@ def test_a_picture_that_was_never_a_jpeg_shows_no_grid() -> None:
     assert blind([torch.from_numpy(rough()[:, :, 0])]) is None
 
 
-def test_the_standard_table_is_that_of_quality_50() -> None:
-    assert table(50)[0].tolist() == [16, 11, 10, 16, 24, 40, 51, 61]
-    assert table(100).max() == 1
+def test_tables_of_another_make_are_said_to_be_about_a_quality(tmp_path: Path) -> None:
+    Image.fromarray(make.grained(0)).save(tmp_path / "a.jpg", qtables="web_low", subsampling=0)
+    found = of_file(str(tmp_path / "a.jpg"))
+    assert found is not None
+    assert not found.standard
+    assert (20 <= found.quality <= 60, found.sampling) == (True, "4:4:4")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vdequant.errors import UsageError
 from vdequant.quantizers.jpeg import JpegQuantizer
-from vdequant.quantizers.jpeg_codec import Subsampling, steps
+from vdequant.quantizers.jpeg_codec import Subsampling, tables_of
 
 PILLOW = {"444": 0, "422": 1, "420": 2}
 
@@ -55,7 +55,7 @@ def test_quantize_shows_what_pillow_and_opencv_show(quality: int, subsampling: S
 def test_the_steps_are_those_in_the_file() -> None:
     for quality in (1, 25, 50, 90, 100):
         tables = Image.open(io.BytesIO(jpeg_file(photograph(8, 8), quality, "420"))).quantization
-        luma, chroma, _ = steps(quality)
+        luma, chroma = tables_of(quality)
         assert [int(v) for v in luma.flatten()] == list(tables[0])
         assert [int(v) for v in chroma.flatten()] == list(tables[1])
 
@@ -134,3 +134,54 @@ def test_settings_that_libjpeg_does_not_have_are_refused() -> None:
         JpegQuantizer(0)
     with pytest.raises(UsageError, match="444, 422, 420"):
         JpegQuantizer(50, "411")  # type: ignore[arg-type]
+
+
+def test_tables_of_any_make_are_used_as_they_are_given() -> None:
+    steps = torch.arange(1.0, 65).reshape(8, 8)
+    quantizer = JpegQuantizer((steps, steps.T), "444")
+    assert quantizer.quality is None
+    assert "steps of 1 to 64" in quantizer.describe()
+    x = photograph(32, 40)
+    buffer = io.BytesIO()
+    tables = [[int(step) for step in table.flatten()] for table in quantizer.tables]
+    pixels = (x[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(pixels).save(buffer, "JPEG", qtables=tables, subsampling=0)
+    shown = torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1)
+    assert ((quantizer.quantize(x)[0] * 255).round() - shown).abs().max() <= 1
+    cells = quantizer.cells(quantizer.quantize(x))
+    assert torch.equal(cells.tables[0], steps.double())
+    assert cells.contains(x).float().mean() > 0.9
+
+
+def test_tables_of_a_quality_are_known_for_it() -> None:
+    assert JpegQuantizer(tables_of(37)).quality == 37
+    for wrong in (torch.zeros(8, 8), torch.full((8, 8), 1.5), torch.ones(4, 4)):
+        with pytest.raises(ValueError, match="8x8 whole numbers"):
+            JpegQuantizer((torch.ones(8, 8), wrong))
+
+
+@pytest.mark.parametrize("quality", [1, 10, 40, 90])
+def test_whatever_is_projected_lands_in_its_cells_also_where_colors_are_cut(quality: int) -> None:
+    quantizer = JpegQuantizer(quality)
+    y = quantizer.quantize(photograph(48, 64, contrast=160))
+    cells = quantizer.cells(y)
+    for proposal in (photograph(48, 64, seed=3), noise(48, 64), y.mean() + 0 * y):
+        assert cells.contains(cells.project(proposal)).all()
+
+
+def test_flat_colors_whose_roundings_all_go_one_way_stay_inside() -> None:
+    quantizer = JpegQuantizer(75)
+    y = quantizer.quantize(torch.tensor([1.0, 1.0, 0.92]).reshape(1, 3, 1, 1).expand(1, 3, 32, 32).clone())
+    cells = quantizer.cells(y)
+    assert cells.contains(cells.project(y * 0.97)).all()
+
+
+def test_a_decoder_that_rounds_otherwise_is_allowed_some_slack() -> None:
+    y = JpegQuantizer(40).quantize(photograph(48, 64))
+    shown = (y + (torch.rand(y.shape, generator=torch.Generator().manual_seed(1)) - 0.5) * 4 / 255).clamp(0, 1)
+    exact, loose = JpegQuantizer(40).cells(shown), JpegQuantizer(40, slack=3.5).cells(shown)
+    assert exact.unsure.all()
+    assert not loose.unsure.any()
+    true = JpegQuantizer(40).cells(y)
+    for found, written in zip(loose.coefficients.planes, true.coefficients.planes, strict=True):
+        assert (found == written).float().mean() > 0.99

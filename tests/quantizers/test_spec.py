@@ -27,6 +27,8 @@ from vdequant.quantizers.uniform import UniformQuantizer
         ("5-6-5/shift", [32, 64, 32]),
         ("5-6-5/floor", [32, 64, 32]),
         ("4/center", [16, 16, 16]),
+        ("cut:10", [128, 256, 128]),
+        ("cut:30/replicate", [64, 64, 32]),
         ("none", [256, 256, 256]),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vdequant.errors import UsageError
-from vdequant.quantizers.uniform import Expansion, UniformQuantizer
+from vdequant.quantizers.uniform import Expansion, UniformQuantizer, bits_after_cut
 
 
 def row(*values: float) -> torch.Tensor:
@@ -82,3 +82,23 @@ def test_out_of_range_settings_are_refused() -> None:
         UniformQuantizer.of_bits((9, 8, 8))
     with pytest.raises(UsageError, match="ascending"):
         UniformQuantizer([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("percent", "bits"),
+    [(10, (7, 8, 7)), (20, (6, 7, 6)), (30, (6, 6, 5)), (40, (5, 5, 4)), (50, (4, 4, 4)), (87, (1, 1, 1))],
+)
+def test_a_share_of_the_bits_is_cut_evenly_with_green_and_red_last(percent: int, bits: tuple[int, ...]) -> None:
+    assert bits_after_cut(percent) == bits
+    assert [len(levels) for levels in UniformQuantizer.of_cut(percent).levels] == [1 << depth for depth in bits]
+
+
+def test_a_cut_drops_the_lowest_bits_and_repeats_the_others() -> None:
+    stored = UniformQuantizer.of_cut(50).quantize(row(*(code / 255 for code in (0, 15, 16, 31, 255))))
+    assert (stored[0, 0, 0] * 255).round().tolist() == [0, 0, 17, 17, 255]
+
+
+@pytest.mark.parametrize("percent", [0, 88, -5])
+def test_no_share_and_almost_all_are_refused(percent: int) -> None:
+    with pytest.raises(UsageError, match="expected 1 to 87 percent"):
+        bits_after_cut(percent)

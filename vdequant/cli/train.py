@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vdequant.cli import train_dequantizernet, train_pix2pix
 from vdequant.cli.console import Console
 from vdequant.cli.options import Parser, add_reporting_options
-from vdequant.errors import ModelError, UsageError
+from vdequant.cli.train_settings import settings_of
+from vdequant.errors import ModelError
 
 if TYPE_CHECKING:
-    from vdequant.training.loop import TrainSettings
     from vdequant.training.recipe_cellnet import CellnetTrainer
 
-MODELS = ("cellnet",)
+# name -> the module that adds its options and runs it
+MODELS: dict[str, str] = {
+    "cellnet": "vdequant.cli.train",
+    "dequantizernet": "vdequant.cli.train_dequantizernet",
+    "dequantizernet+": "vdequant.cli.train_jpegnet",
+    "pix2pix-fq": "vdequant.cli.train_pix2pix",
+    "pix2pix": "vdequant.cli.train_pix2pix",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
         "--smoke", action="store_true", default=False, help="a run of seconds, to see that all is there"
     )
     _add_schedule(result)
+    train_dequantizernet.add_options(result)
+    train_pix2pix.add_options(result)
     add_reporting_options(result)
     result.set_defaults(run=run, json=False, verbose=False, quiet=False, output=None, device="cpu", threads=1)
     return result
@@ -70,9 +80,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Train, and say where the weights are."""
     if args.smoke:
         return _smoke(args, console)
+    if args.model != "cellnet":
+        return int(import_module(MODELS[args.model]).run(args, console))
     from vdequant.training.recipe_cellnet import Order, train
 
-    settings = _settings(args)
+    settings = settings_of(args)
     order = Order(tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init)
 
     def told(trainer: CellnetTrainer, loss: float) -> None:
@@ -91,29 +103,18 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _settings(args: argparse.Namespace) -> TrainSettings:
-    from vdequant.training.loop import TrainSettings
+def smoke(folder: Path) -> tuple[float, float]:
+    """See :func:`vdequant.training.recipe_cellnet.smoke`."""
+    from vdequant.training.recipe_cellnet import smoke
 
-    if not args.data or args.output is None:
-        raise UsageError("expected --data DIR and -o FILE, or --smoke; see vdequant train --help")
-    if args.output.suffix != ".safetensors":
-        raise UsageError(f"expected -o with the suffix .safetensors, got {args.output}")
-    given = {name: value for name, value in vars(args).items() if name in {f.name for f in fields(TrainSettings)}}
-    wrong = [name for name, value in given.items() if value < 0 or (value == 0 and name not in ("seed", "loaders"))]
-    if wrong:
-        raise UsageError(f"expected {wrong[0]} above 0, got {given[wrong[0]]}")
-    if not given.get("steps") and not given.get("minutes"):
-        given["minutes"] = 60.0
-    return TrainSettings(**given)
+    return smoke(folder)
 
 
 def _smoke(args: argparse.Namespace, console: Console) -> int:
     import tempfile
 
-    from vdequant.training.recipe_cellnet import smoke
-
     with tempfile.TemporaryDirectory() as folder:
-        first, last = smoke(Path(folder))
+        first, last = import_module(MODELS[args.model]).smoke(Path(folder))
     if not last < first:
         raise ModelError(f"expected training to lower the loss, got {first:.4f} at first and {last:.4f} at last")
     if console.as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -70,11 +71,20 @@ def _checksum(path: Path) -> str:
 
 
 def _weights_of(name: str) -> str:
-    """Checksum of a restorer's packaged weights; "" when it has none."""
-    try:
-        return _checksum(packaged(name))
-    except ModelError:
-        return ""
+    """Checksums of a restorer's packaged weights, which its class names when they are not called as it is."""
+    module, _, attribute = RESTORERS[name].partition(":")
+    found = []
+    for weights in getattr(getattr(import_module(module), attribute), "weights", (name,)):
+        with suppress(ModelError):
+            found.append(_checksum(packaged(weights)))
+    return " ".join(found)
+
+
+def _split(name: str) -> tuple[str, list[str]]:
+    """A restorer, whose own name may end in "+", and what is added behind it."""
+    known = [base for base in RESTORERS if name == base or name.startswith(f"{base}+")]
+    base = max(known, key=len, default=name.partition("+")[0])
+    return base, name[len(base) :].split("+")[1:]
 
 
 def _sources_of(smoothers: Sequence[str]) -> list[Path]:
@@ -98,7 +108,7 @@ class Restoring:
     """
 
     def __init__(self, name: str, engine: Engine, fidelity: float = 1.0) -> None:
-        self.base, *self.additions = name.split("+")
+        self.base, self.additions = _split(name)
         if self.base not in RESTORERS or not set(self.additions) <= set(ADDITIONS):
             words = ", ".join(RESTORERS)
             raise UsageError(
@@ -124,7 +134,7 @@ class Restoring:
         def work(stored: Stored) -> Tensor:
             height, width = stored.pictures.shape[1:3]
             # Blocks of a JPEG must not be cut, so those are taken whole.
-            side = WHOLE if stored.files else automatic_side(height, width, self.engine.device)
+            side = WHOLE if stored.files else automatic_side(height, width, self.engine.device, restorer.needs.halo)
             recipe = Recipe(
                 restorer,
                 stored.quantizer,

@@ -22,10 +22,12 @@ from vdequant.evaluation.scores import HIGHER_IS_BETTER, SHOW_TRUTH
 
 DIGITS = {
     "psnr": 2,
+    "psnr-b": 2,
     "palette-psnr": 2,
     "mse": 2,
     "cambi": 2,
     "delta-e": 2,
+    "ab-error": 2,
     "flicker": 2,
     "fid": 2,
     "warping-error": 6,
@@ -51,7 +53,7 @@ def _cell(row: Row, base: Row, metric: str) -> str:
 
 def _costs(rows: Sequence[Row]) -> str:
     """Seconds, the mean over the degradations, and the most memory, as two cells."""
-    known = [row for row in rows if row.values and row.method != TRUTH]
+    known = [row for row in rows if row.values and row.pictures and row.method != TRUTH]  # published rows have none
     if not known:
         return "– | –"
     peaks = [row.peak for row in known if row.peak is not None]

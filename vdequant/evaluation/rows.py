@@ -19,9 +19,9 @@ class Row:
 
     Attributes:
         method, degradation: names.
-        pictures: names of the pictures, in order.
+        pictures: names of the pictures, in order; none of published rows.
         values: metric -> one value a picture (or one for the whole set, of "fid").
-        seconds: a picture, the median, without loading weights. 0 for the truth.
+        seconds: a picture, the median, without loading weights. 0 for the truth and for published rows.
         peak: most bytes that a picture added to the memory in use; None where unknown.
         note: why there are no values, when there are none.
     """

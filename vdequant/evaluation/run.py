@@ -17,6 +17,7 @@ from vdequant.evaluation.cost import Cost
 from vdequant.evaluation.datasets import Item, digest
 from vdequant.evaluation.degradations import Degradation, to_tensor
 from vdequant.evaluation.methods import Method, Nothing
+from vdequant.evaluation.published import published_rows
 from vdequant.evaluation.rows import Cache, Row
 from vdequant.evaluation.scores import SETS, SHOW_TRUTH, Case, check_scores, score
 from vdequant.metrics.perceptual import Features, frechet_distance, inception_features
@@ -125,6 +126,8 @@ def evaluate(
         cache: folder of rows that are already known and of those that are measured now.
         done: is told every row as soon as it is known.
 
+    Published rows for the same pictures come last, see ``published.py``.
+
     Raises:
         UsageError: an unknown metric.
         InputError: a picture cannot be read.
@@ -147,12 +150,17 @@ def evaluate(
         if with_truth:
             key = {**common, "method": TRUTH}
             rows.append(kept.get(key) or kept.put(key, _measure_truth(degradation, items, metrics)))
+    others = published_rows([row for row in rows if row.method == Nothing.name], metrics)
     return Evaluation(
         tuple(item.name for item in items),
         tuple(degradation.text for degradation in degradations),
-        (*(method.name for method in methods), *((TRUTH,) if with_truth else ())),
+        (
+            *(method.name for method in methods),
+            *dict.fromkeys(row.method for row in others),
+            *((TRUTH,) if with_truth else ()),
+        ),
         metrics,
-        tuple(rows),
+        (*rows, *others),
         engine.describe(),
         f"{platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}",
     )

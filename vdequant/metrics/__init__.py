@@ -16,10 +16,12 @@ from __future__ import annotations
 # name -> "module:function", imported on use
 METRICS: dict[str, str] = {
     "psnr": "vdequant.metrics.fidelity:psnr",
+    "psnr-b": "vdequant.metrics.blocking:psnr_b",
     "ssim": "vdequant.metrics.fidelity:ssim",
     "ssim-uniform": "vdequant.metrics.fidelity:ssim_uniform",
     "mse": "vdequant.metrics.fidelity:mse",
     "delta-e": "vdequant.metrics.color_difference:delta_e",
+    "ab-error": "vdequant.metrics.color_difference:ab_error",
     "lpips": "vdequant.metrics.perceptual:lpips",
     "certificate": "vdequant.metrics.certificate:certificate",
     "palette-psnr": "vdequant.metrics.palette_fidelity:palette_psnr",

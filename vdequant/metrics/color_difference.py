@@ -1,4 +1,4 @@
-"""Distance to the true picture as an observer sees color: CIEDE2000."""
+"""Distance to the true picture as an observer sees color: CIEDE2000, and the distance of the hues and chromas alone."""
 
 from __future__ import annotations
 
@@ -86,3 +86,18 @@ def delta_e(x: Tensor, reference: Tensor) -> Tensor:
     check_picture(x)
     check_same_shape(x, reference, "x, reference")
     return ciede2000(rgb_to_lab(x.double()), rgb_to_lab(reference.double())).mean(dim=(1, 2))
+
+
+def ab_error(x: Tensor, reference: Tensor) -> Tensor:
+    """Mean distance of the pixels in the AB plane of CIE L*a*b* under D65: the error of the colors without luma.
+
+    Args:
+        x, reference: sRGB, ``(N, 3, H, W)`` in [0, 1].
+
+    Returns:
+        ``(N,)`` float64, lower is better.
+    """
+    check_picture(x)
+    check_same_shape(x, reference, "x, reference")
+    away = rgb_to_lab(x.double())[:, 1:] - rgb_to_lab(reference.double())[:, 1:]
+    return away.square().sum(1).sqrt().mean(dim=(1, 2))

@@ -1,7 +1,9 @@
 """Faithfulness to the stored picture where the truth is unknown: quantize the result again and compare.
 
 *diffusion* (Vavilala and others, WACV 2025) calls these palette PSNR and palette SSIM: the quantized output is compared
-with the quantized input. A restoration that kept every sample in its cell scores infinity and 1.
+with the quantized input. With the quantizer that made the input, which knows its palette, a restoration that kept every
+sample in its cell scores infinity and 1. The paper's own error quantizes both anew, each picture to a palette of its
+own by median cut (``edits.palette_transfer.Requantizer``), and is finite even then.
 """
 
 from __future__ import annotations

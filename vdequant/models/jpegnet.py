@@ -1,8 +1,8 @@
 """The network behind "dequantizernet+": a small U-Net that is told the JPEG's quantization tables and block grid.
 
-    picture, tables ──► planes at half size ──► level 0 ───────────── + ──► level 0 ──► conv ──► to full size ──► + picture
-                                                  └─► level 1 ─── + ──► level 1 ─┘
-                                                        └─► level 2 ─┘         (half the size, more channels each)
+    picture, tables ──► planes at half size ──► level 0 ───────── + ──► level 0 ──► conv ──► full size ──► + picture
+                                                  └─► level 1 ─── + ─► level 1 ─┘
+                                                        └─► level 2 ─┘     (half the size, more channels each)
     tables ──► MLP ──► a bias for each residual block
 
 At half size a luma block is 4x4 and, with halved chroma, a chroma block 8x8; at the lowest level one value stands for
@@ -13,6 +13,7 @@ in the block it is, and as a vector. Zeros stand for "unknown": the same network
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,7 @@ class JpegnetSpec:
         for level, (width, count) in enumerate(zip(self.channels, self.blocks, strict=True)):
             ways = 1 if level == len(self.blocks) - 1 else 2
             total += 2 * 9 * width * width * count * ways / 4 ** (level + 1)
-        for level, (fine, coarse) in enumerate(zip(self.channels, self.channels[1:], strict=False)):
+        for level, (fine, coarse) in enumerate(pairwise(self.channels)):
             total += 2 * 4 * fine * coarse / 4 ** (level + 2)
         return round(total)
 
@@ -127,7 +128,7 @@ class Jpegnet(nn.Module):
         self.head = nn.Conv2d(PLANES, widths[0], 3, padding=1)
         self.down_levels = nn.ModuleList(Level(*pair) for pair in zip(widths, counts, strict=True))
         self.up_levels = nn.ModuleList(Level(*pair) for pair in zip(widths[:-1], counts, strict=False))
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in pairs)
         self.tail = nn.Conv2d(widths[0], 12, 3, padding=1)

@@ -59,9 +59,11 @@ def _lumas(frames: list[Frame]) -> list[Tensor]:
     return [frame.planes[1 if frame.layout.model == "rgb" else 0].to(torch.float32) / unit for frame in frames]
 
 
-def _traces_of_jpeg(path: str, plan: Plan, lumas: list[Tensor]) -> jpeg.Jpeg | None:
-    if plan.source.codec in ("jpg", "jpeg") and plan.source.kind == "image":
-        return jpeg.of_file(path)
+def _traces_of_jpeg(plan: Plan, lumas: list[Tensor]) -> jpeg.Jpeg | None:
+    if plan.source.jpegs:
+        return jpeg.of_coding(plan.source.jpegs[0])
+    if plan.finding.kind == "jpeg":
+        return jpeg.of_finding(plan.finding)
     return jpeg.blind(lumas) if plan.finding.kind in ("fine", "lossy") else None
 
 
@@ -108,7 +110,7 @@ def examine(input: str, settings: Settings | None = None) -> Report:
         reason=plan.reason(),
         dither=_dither(plan, [view_of(frame, plan) for frame in islice(frames, 4)]),
         borders=find_borders(lumas),
-        jpeg=_traces_of_jpeg(input, plan, lumas),
+        jpeg=_traces_of_jpeg(plan, lumas),
         range=ranges.suspicion(lumas, plan.source.layout),
         motion=motion,
         palettes=palettes,
@@ -157,11 +159,12 @@ def _loss_words(report: Report) -> list[str]:
         words.append(f"dither: {report.dither}")
     if report.jpeg is not None:
         where = f", grid at {report.jpeg.offset[0]},{report.jpeg.offset[1]}" if report.jpeg.blind else ""
-        quality = f"quality {'about ' if report.jpeg.blind else ''}{report.jpeg.quality}" if report.jpeg.quality else ""
+        about = "" if report.jpeg.certain and report.jpeg.standard else "about "
+        quality = f"quality {about}{report.jpeg.quality}" if report.jpeg.quality else ""
         words.append(" ".join(w for w in ("JPEG", quality, report.jpeg.sampling) if w) + where)
     if finding.lossless:
         words.append("samples are exact")
-    else:
+    elif finding.tolerance:
         words.append(f"samples to within ±{finding.tolerance * 255:.1f}/255")
     return words
 

@@ -7,8 +7,9 @@
              else .................................................. lossy: each value to within a tolerance
     else ........................................................... fine: nothing coarser than the stored depth
 
-Two things cannot be seen and are not guessed: whether a lossless file holds what a lossy codec had decoded, and
-palettes that change from picture to picture until they are more than 256 colors together.
+Two things cannot be seen and are not guessed: whether a lossless file holds what a lossy codec had decoded (but for
+JPEG, see ``jpeg_traces.py``), and palettes that change from picture to picture until they are more than 256 colors
+together.
 """
 
 from __future__ import annotations

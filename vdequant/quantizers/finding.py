@@ -12,10 +12,11 @@ from torch import Tensor
 from vdequant.frames import Matrix
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.recovering import Recovery
 from vdequant.quantizers.tiling import drawn_from_tiles
 
-Kind = Literal["lattice", "palette", "lossy", "fine"]
+Kind = Literal["lattice", "palette", "lossy", "jpeg", "fine"]
 MATRIX_NAMES = {
     Matrix.BT709: "BT.709",
     Matrix.SMPTE170M: "BT.601",
@@ -30,10 +31,11 @@ class Finding:
 
     Attributes:
         quantizer: with the cells to restore into.
-        kind: see :mod:`vdequant.quantizers.estimate`.
+        kind: see :mod:`vdequant.quantizers.estimate`; "jpeg" comes from the file's header or a picture's traces of it.
         grid: of native pixels and borders, None when every stored pixel is a native one or nothing is certain.
         lossless: the samples are exactly what the quantizer made.
         tolerance: how far a lossy codec has moved the samples, in [0, 1] units; 0 when lossless.
+        placing: where the blocks of a JPEG lie in its pictures, None where they begin in the corner.
         recovery: the clean colors behind a lossy codec, and how to snap to them; None when lossless or untold.
         matrix: what an untagged YUV source was most likely made with; None to keep what was assumed.
         lattice: names of the levels of R, G, B; "" when there is no lattice.
@@ -50,6 +52,7 @@ class Finding:
     grid: Grid | None = None
     lossless: bool
     tolerance: float = 0.0
+    placing: Placing | None = None
     recovery: Recovery | None = None
     matrix: Matrix | None = None
     lattice: str = ""

@@ -13,6 +13,7 @@ from vdequant.quantizers.jpeg_codec import (
     HALVED,
     Coefficients,
     Subsampling,
+    Tables,
     steps,
     transform,
 )
@@ -37,9 +38,13 @@ class JpegCells:
     Attributes:
         low, high: how far one sample alone may move; the same pattern in every block.
         coefficients: the stored ones.
+        tables: steps of luma and of chroma, ``(8, 8)`` float64 each, in the order of the coefficients (not zigzag).
+        quality: of libjpeg's scale, None for tables of another make.
+        subsampling: of chroma.
         unsure: ``(N, rows, columns)`` per 8x8, 16x8 or 16x16 pixels: the coefficients could not be recovered exactly
             from the decoded picture, because its samples were cut at 0 or 255, lie beyond the picture's edge or
-            were rounded to more than a step; boxes there are one step wider to each side.
+            were rounded to more than a step; boxes there are one step wider to each side, and as wide as it takes
+            to hold the stored picture.
         exact: the coefficients are those of the file, and not recovered from the decoded picture.
     """
 
@@ -47,7 +52,8 @@ class JpegCells:
     low: Tensor
     high: Tensor
     coefficients: Coefficients
-    quality: int
+    tables: Tables
+    quality: int | None
     subsampling: Subsampling
     unsure: Tensor
     exact: bool
@@ -60,25 +66,34 @@ class JpegCells:
         across, down = HALVED[self.subsampling]
         unsure = self.unsure.to(dtype)
         luma = unsure.repeat_interleave(down, 1).repeat_interleave(across, 2)
+        shown = jpeg_planes.analyze(self.stored, self.subsampling) if bool(self.unsure.any()) else None
         boxes = []
-        for i, (stored, step) in enumerate(zip(self.coefficients.planes, steps(self.quality), strict=True)):
+        for i, (stored, step) in enumerate(zip(self.coefficients.planes, steps(self.tables), strict=True)):
             step = step.to(stored.device, dtype)
-            wider = (unsure if i else luma)[..., None, None]
-            boxes.append((stored.to(dtype) * step, step / 2 + wider * step, step))
+            center, half = stored.to(dtype) * step, step / 2
+            if shown is not None:
+                wider = torch.maximum(3 * half, (shown[i].to(dtype) - center).abs() + INSET)
+                half = half.lerp(wider, (unsure if i else luma)[..., None, None])
+            boxes.append((center, half.expand_as(center), step))
         return boxes
 
     def contains(self, x: Tensor) -> Tensor:
-        """Whether libjpeg's encoder would see each block of ``x`` in its box, to within ``TOLERANCE``.
+        """Whether an encoder would see each block of ``x`` in its box, to within ``TOLERANCE``.
 
-        All samples of a block share the answer, and a sample is inside when its blocks of Y, Cb and Cr all are.
-        Steps of up to ``HIDDEN`` codes (quality 85 and more) count as one wider, unless the file gave them.
+        It is asked twice, libjpeg of ``x`` rounded to 8 bits, and one that computes with fractions, and either will
+        do: over a flat block libjpeg's roundings all go one way and add up to 4 codes. All samples of a block share
+        the answer, and a sample is inside when its blocks of Y, Cb and Cr all are. Steps of up to ``HIDDEN`` codes
+        (quality 85 and more) count as one wider, unless the file gave them.
         """
         height, width = x.shape[-2:]
         inside = ((x >= 0) & (x <= 1)).all(1, keepdim=True)
-        seen = transform((x.clamp(0, 1) * 255).round(), self.subsampling)
-        for i, (found, (center, half, step)) in enumerate(zip(seen, self._boxes(torch.float64), strict=True)):
-            slack = TOLERANCE + (0 if self.exact else step * (step <= HIDDEN))
-            good = ((found / 8 - center).abs() <= half + slack).flatten(-2).all(-1)
+        rounded = transform((x.clamp(0, 1) * 255).round(), self.subsampling)
+        exact = jpeg_planes.analyze(x, self.subsampling)
+        for i, (center, half, step) in enumerate(self._boxes(torch.float64)):
+            limit = half + TOLERANCE + (0 if self.exact else step * (step <= HIDDEN))
+            good = torch.zeros(center.shape[:3], dtype=torch.bool, device=x.device)
+            for found in (rounded[i] / 8, exact[i].to(center)):
+                good |= ((found - center).abs() <= limit).flatten(-2).all(-1)
             across, down = HALVED[self.subsampling] if i else (1, 1)
             inside = inside & _map_to_samples(good, across, down, height, width)
         return inside.expand_as(x)
@@ -97,13 +112,13 @@ class JpegCells:
         return move_into(x, smaller, self.subsampling)
 
 
-def reach(y: Tensor, quality: int, subsampling: Subsampling) -> tuple[Tensor, Tensor]:
+def reach(y: Tensor, tables: Tables, subsampling: Subsampling) -> tuple[Tensor, Tensor]:
     """``low`` and ``high`` of :class:`JpegCells`: the first coefficient to leave its box ends a sample's way."""
     across, down = HALVED[subsampling]
     height, width = y.shape[-2:]
     basis = jpeg_planes.dct_basis(torch.device("cpu"), torch.float64).abs()
     farthest = torch.full((3, 8 * down, 8 * across), torch.inf, dtype=torch.float64)
-    for i, (step, weights) in enumerate(zip(steps(quality), jpeg_planes.RGB_TO_YCC, strict=True)):
+    for i, (step, weights) in enumerate(zip(steps(tables), jpeg_planes.RGB_TO_YCC, strict=True)):
         share = basis[:, None, :, None] * basis[None, :, None, :]  # (u, v, row, column)
         alone = (step[:, :, None, None] / 2 / share).amin((0, 1)) / 255
         if i:

@@ -21,6 +21,7 @@ from torch.nn import functional
 from vdequant.errors import UsageError
 
 Subsampling = Literal["444", "422", "420"]
+LARGEST_STEP = 65535  # T.81 B.2.4.1: tables of 16 bits
 HALVED: dict[str, tuple[int, int]] = {"444": (1, 1), "422": (2, 1), "420": (2, 2)}  # across, down
 
 # T.81 tables K.1 and K.2, row by row.
@@ -46,8 +47,12 @@ RGB_TO_YCC = ((19595, 38470, 7471), (-11059, -21709, 32768), (32768, -27439, -53
 YCC_TO_RGB = (91881, -22554, -46802, 116130)  # 2**-16: Cr to R, Cb to G, Cr to G, Cb to B
 
 
-def steps(quality: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Quantization steps of Y, Cb and Cr, each ``(8, 8)`` float64, whole numbers 1..255, scaled as libjpeg does.
+# Quantization steps of luma and of chroma, each (8, 8) float64 on the CPU: whole numbers, row by row, not in zigzag.
+Tables = tuple[Tensor, Tensor]
+
+
+def tables_of(quality: int) -> Tables:
+    """The tables of T.81 Annex K, scaled as libjpeg does to whole numbers 1..255.
 
     Raises:
         UsageError: for a quality outside 1..100.
@@ -57,6 +62,39 @@ def steps(quality: int) -> tuple[Tensor, Tensor, Tensor]:
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     luma, chroma = (torch.tensor(table, dtype=torch.float64) for table in (LUMA_STEPS, CHROMA_STEPS))
     luma, chroma = (((table * percent + 50) / 100).floor().clamp(1, 255) for table in (luma, chroma))
+    return luma, chroma
+
+
+def quality_of(tables: Tables) -> int | None:
+    """The quality that :func:`tables_of` makes these tables of, None when they are of another make."""
+    for quality in range(1, 101):
+        if all(torch.equal(own, given.cpu()) for own, given in zip(tables_of(quality), tables, strict=True)):
+            return quality
+    return None
+
+
+def nearest_quality(luma: Tensor) -> int:
+    """The quality whose luma steps have the sum that is nearest to that of ``luma`` ``(8, 8)``."""
+    misses = [abs(float(tables_of(quality)[0].sum() - luma.sum())) for quality in range(1, 101)]
+    return misses.index(min(misses)) + 1
+
+
+def check_tables(tables: Tables) -> Tables:
+    """The tables as float64.
+
+    Raises:
+        ValueError: unless they are two of 8x8 whole numbers 1..65535.
+    """
+    luma, chroma = (torch.as_tensor(table, dtype=torch.float64) for table in tables)
+    for table in (luma, chroma):
+        if table.shape != (8, 8) or bool(((table < 1) | (table > LARGEST_STEP) | (table != table.floor())).any()):
+            raise ValueError(f"expected two tables of 8x8 whole numbers 1..{LARGEST_STEP}, got {tuple(table.shape)}")
+    return luma, chroma
+
+
+def steps(tables: Tables) -> tuple[Tensor, Tensor, Tensor]:
+    """The steps of Y, Cb and Cr; the two chroma planes share theirs."""
+    luma, chroma = tables
     return luma, chroma, chroma
 
 
@@ -188,22 +226,22 @@ def transform(codes: Tensor, subsampling: Subsampling) -> list[Tensor]:
     return [to_blocks(_forward_dct(plane - 128)) for plane in whole]
 
 
-def encode(codes: Tensor, quality: int, subsampling: Subsampling) -> Coefficients:
+def encode(codes: Tensor, tables: Tables, subsampling: Subsampling) -> Coefficients:
     """Coefficients that libjpeg would write for ``codes``, see :func:`transform`."""
     quantized = []
-    for coefficients, step in zip(transform(codes, subsampling), steps(quality), strict=True):
+    for coefficients, step in zip(transform(codes, subsampling), steps(tables), strict=True):
         divisor = step.to(codes.device) * 8
         magnitude = ((coefficients.abs() + (divisor / 2).floor()) / divisor).floor_()
         quantized.append(magnitude * coefficients.sign())
     return Coefficients((quantized[0], quantized[1], quantized[2]), codes.shape[-2], codes.shape[-1])
 
 
-def decode(coefficients: Coefficients, quality: int, subsampling: Subsampling) -> Tensor:
+def decode(coefficients: Coefficients, tables: Tables, subsampling: Subsampling) -> Tensor:
     """RGB codes that libjpeg would show: ``(N, 3, H, W)`` float64, whole numbers 0..255."""
     height, width = coefficients.height, coefficients.width
     across, down = HALVED[subsampling]
     planes = []
-    for i, (blocks, step) in enumerate(zip(coefficients.planes, steps(quality), strict=True)):
+    for i, (blocks, step) in enumerate(zip(coefficients.planes, steps(tables), strict=True)):
         plane = (_inverse_dct(from_blocks(blocks * step.to(blocks.device))) + 128).clamp_(0, 255)
         if i:  # only the samples that the picture has take part in the interpolation
             plane = _double(plane[:, : -(-height // down), : -(-width // across)], subsampling)

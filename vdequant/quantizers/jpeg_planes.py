@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vdequant.quantizers.halving import Placement, doubling, halving
-from vdequant.quantizers.jpeg_codec import HALVED, Subsampling, from_blocks, padded, steps, to_blocks
+from vdequant.quantizers.jpeg_codec import HALVED, Subsampling, Tables, from_blocks, padded, steps, to_blocks
 
 RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0))
@@ -109,11 +109,13 @@ def undouble(plane: Tensor, subsampling: Subsampling) -> Tensor:
     return plane @ halving(width, placement, plane.device, plane.dtype).T if across == 2 else plane
 
 
-def synthesize(quantized: Sequence[Tensor], height: int, width: int, quality: int, subsampling: Subsampling) -> Tensor:
+def synthesize(
+    quantized: Sequence[Tensor], height: int, width: int, tables: Tables, subsampling: Subsampling
+) -> Tensor:
     """Decode without rounding: RGB ``(N, 3, height, width)``, not cut to [0, 1], from coefficients in steps."""
     across, down = HALVED[subsampling]
     planes = []
-    for i, (part, step) in enumerate(zip(quantized, steps(quality), strict=True)):
+    for i, (part, step) in enumerate(zip(quantized, steps(tables), strict=True)):
         plane = to_plane(part * step.to(part)).clamp(-128, 127)
         if i:
             plane = double(plane[:, : -(-height // down), : -(-width // across)], height, width, subsampling)

@@ -9,7 +9,9 @@ from vdequant.quantizers import jpeg_planes
 from vdequant.quantizers.jpeg_codec import HALVED, Subsampling
 
 ROUNDS = 40  # for blocks with saturated colors; others need one
+MORE_ROUNDS = 160  # for the few that have not come to rest by then
 DEEPER = 0.25  # share of the inset by which a coefficient that was outside is put further in, so that rounds end
+DEEPEST = 1.0  # the same in MORE_ROUNDS
 
 # Center and half width, (N, rows, columns, 8, 8), and by how much the half width was made smaller, (8, 8).
 Box = tuple[Tensor, Tensor, Tensor]
@@ -57,14 +59,14 @@ def _of_groups(blocks: Tensor, places: tuple[Tensor, ...], down: int, across: in
     return groups[places]
 
 
-def _round(x: Tensor, boxes: list[Box], subsampling: Subsampling) -> tuple[Tensor, Tensor]:
+def _round(x: Tensor, boxes: list[Box], subsampling: Subsampling, deeper: float = DEEPER) -> tuple[Tensor, Tensor]:
     """One round, and which groups of blocks, ``(N, rows, columns)``, were outside before it."""
     across, down = HALVED[subsampling]
     changes, found = [], []
     for seen, (center, half, inset) in zip(jpeg_planes.analyze(x, subsampling), boxes, strict=True):
         off = seen - center
         out = (off.abs() > half).flatten(-2).any(-1)
-        room = half - DEEPER * inset
+        room = half - deeper * inset
         clamped = torch.minimum(torch.maximum(off, -room), room)
         changes.append(torch.where(out[..., None, None], clamped - off, 0))
         found.append(out)
@@ -78,9 +80,9 @@ def _round(x: Tensor, boxes: list[Box], subsampling: Subsampling) -> tuple[Tenso
 def _settled(x: Tensor, boxes: list[Box], subsampling: Subsampling) -> Tensor:
     """Rounds for each picture until it needs no more; writes into ``x``."""
     active = torch.arange(len(x), device=x.device)
-    for _ in range(ROUNDS):
+    for done in range(ROUNDS + MORE_ROUNDS):
         own = [(center[active], half[active], inset) for center, half, inset in boxes]
-        x[active], outside = _round(x[active], own, subsampling)
+        x[active], outside = _round(x[active], own, subsampling, DEEPER if done < ROUNDS else DEEPEST)
         active = active[outside.flatten(1).any(1)]
         if not len(active):
             break

@@ -27,7 +27,7 @@ from vdequant.quantizers.palette_files import PARSERS, load_palette
 from vdequant.quantizers.palettes_from import METHODS, palette_from
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, otsu_thresholds
 from vdequant.quantizers.tolerance import ToleranceQuantizer
-from vdequant.quantizers.uniform import Expansion, UniformQuantizer
+from vdequant.quantizers.uniform import MOST_CUT, Expansion, UniformQuantizer, bits_after_cut
 
 if TYPE_CHECKING:
     from vdequant.quantizers.chroma import ChromaSiting
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FORMS = (
     "m=LEVELS (m=4), BITS or R-G-B bits (5, 5-6-5) with /replicate, /shift, /floor or /center, "
+    "cut:PERCENT of the 24 bits (cut:30: 6-6-5/floor, with another expansion behind it), "
     f"palette:COLORS (palette:16, with /{', /'.join(METHODS)}), palette:FILE ({', '.join(PARSERS)}), "
     "palette:CONSOLE (palette:nes), gray:THRESHOLD (gray:0.5, gray:otsu), gray:m=LEVELS, jpeg:QUALITY (jpeg:10, with "
     "/444, /422, /420), chroma:420 or chroma:422 (with /left, /center, /topleft), "
@@ -162,6 +163,13 @@ def _parse_lossy(text: str, rest: str) -> Request:
     return Request(text, "lossy", number=float(rest) / 255)
 
 
+def _parse_cut(text: str, rest: str) -> Request:
+    percent, slash, expansion = rest.partition("/")
+    bits = bits_after_cut(_whole(percent, 1, MOST_CUT, "a percentage of the bits"))
+    chosen = _one_of(expansion, get_args(Expansion), "the expansion") if slash else "floor"
+    return Request(text, "bits", bits=bits, expansion=cast(Expansion, chosen))
+
+
 def _parse_random(text: str, rest: str) -> Request:
     return Request(text, "random", seed=_whole(rest, 0, 999_999_999, "the seed"))
 
@@ -174,6 +182,7 @@ _PREFIXES = {
     "chroma:": _parse_chroma,
     "lossy:": _parse_lossy,
     "random:": _parse_random,
+    "cut:": _parse_cut,
 }
 
 

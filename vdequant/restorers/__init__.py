@@ -18,6 +18,11 @@ RESTORERS: dict[str, str] = {
     "deband": "vdequant.restorers.deband:Deband",
     "cellnet-s": "vdequant.restorers.cellnet:CellnetSmall",
     "cellnet-m": "vdequant.restorers.cellnet:CellnetMedium",
+    "pix2pix": "vdequant.restorers.pix2pix:Pix2Pix",
+    "pix2pix-fq": "vdequant.restorers.pix2pix_fq:Pix2PixFq",
+    "pix2pix-fq+": "vdequant.restorers.pix2pix_fq:Pix2PixFqPlus",
+    "dequantizernet+": "vdequant.restorers.dequantizernet_plus:DequantizernetPlus",
+    "map": "vdequant.restorers.map_prior:MapPrior",
 }
 # Files of networks that others trained: a restorer without a line above, see restorers/community.py.
 WEIGHTS_ENDINGS = (".pth", ".pt", ".ckpt", ".safetensors")

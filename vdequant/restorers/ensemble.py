@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vdequant.quantizers.base import MARGIN, Cells, room_of
+from vdequant.quantizers.jpeg_grid import grid_of
 from vdequant.restorers.base import Needs, Restorer
 
 
@@ -48,6 +49,9 @@ class ViewedCells:
         self.stored, self.low, self.high = view.of(cells.stored), view.of(cells.low), view.of(cells.high)
         self.room = view.of(room_of(cells))
         self.spread, self.dithered, self.lossy = cells.spread, cells.dithered, cells.lossy
+        # Mirroring whole blocks changes signs of coefficients, not their steps.
+        grid = grid_of(cells)
+        self.grid = grid.transposed() if grid and view.transposed else grid
 
     def contains(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Cells`."""

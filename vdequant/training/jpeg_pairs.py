@@ -21,6 +21,7 @@ OTHER_TABLES = 0.12  # share of the crops whose tables are not those of libjpeg'
 UNKNOWN = 0.1  # share of the crops whose tables and grid are not told
 PHOTO_SHARE = 0.65
 SMALLER_SHARE = 0.15  # of the crops are taken from a tile at half its size, which has more detail a pixel
+USUAL, USUAL_STEP, USUAL_POWER = 2.7e-3, 196.0, 0.78  # at quality 10: error, mean step of luma; and the slope
 QUALITIES = ((0.55, 5, 60), (0.27, 55, 95), (0.18, 1, 12))  # share, first and last
 
 
@@ -29,13 +30,15 @@ class JpegBatch:
     """Training pairs of one subsampling.
 
     ``truth``, ``stored`` ``(N, 3, S, S)`` float32 in [0, 1]; ``luma``, ``chroma`` ``(N, 8, 8)`` float32 steps, zero
-    where the network is not told; ``across``, ``down``: how many pixels share a chroma sample.
+    where the network is not told; ``usual`` ``(N,)``: the squared error that these tables usually make, see
+    :func:`usual_error`; ``across``, ``down``: how many pixels share a chroma sample.
     """
 
     truth: Tensor
     stored: Tensor
     luma: Tensor
     chroma: Tensor
+    usual: Tensor
     across: int
     down: int
 
@@ -53,6 +56,11 @@ def standard_tables(quality: int) -> Tables:
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     luma, chroma = (np.array(table, np.float64) for table in (LUMA_STEPS, CHROMA_STEPS))
     return tuple(np.clip((table * percent + 50) // 100, 1, 255) for table in (luma, chroma))  # type: ignore[return-value]
+
+
+def usual_error(tables: Tables) -> float:
+    """The mean squared error of photographs in these tables: LIVE1's at qualities 10 to 40, and the power between."""
+    return float(USUAL * (tables[0].mean() / USUAL_STEP) ** USUAL_POWER)
 
 
 def other_tables(quality: int, rng: np.random.Generator) -> Tables:
@@ -95,8 +103,9 @@ class JpegSampler:
     """
 
     def __init__(self, tiles: list[np.ndarray], photos: list[int], seed: int, side: int) -> None:
-        if side % MARGIN or not 0 < side <= SIDE // 2 - 2 * MARGIN:
-            raise ValueError(f"expected a side that is a multiple of {MARGIN} up to {SIDE // 2 - 2 * MARGIN}, got {side}")
+        most = SIDE // 2 - 2 * MARGIN
+        if side % MARGIN or not 0 < side <= most:
+            raise ValueError(f"expected a side that is a multiple of {MARGIN} up to {most}, got {side}")
         self.tiles, self.photos, self.seed, self.side = tiles, photos, seed, side
 
     def _tile(self, rng: np.random.Generator) -> np.ndarray:
@@ -115,7 +124,7 @@ class JpegSampler:
         crop = crop[:, ::-1] if rng.random() < 0.5 else crop
         return np.ascontiguousarray(crop.transpose(1, 0, 2) if rng.random() < 0.3 else crop)
 
-    def _pair(self, subsampling: Subsampling, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _pair(self, subsampling: Subsampling, rng: np.random.Generator) -> tuple[Tensor, ...]:
         truth, quality = self._truth(rng), random_quality(rng)
         tables = other_tables(quality, rng) if rng.random() < OTHER_TABLES else standard_tables(quality)
         decoded = jpeg_roundtrip(truth, tables, subsampling)
@@ -124,12 +133,13 @@ class JpegSampler:
         row, column = (MARGIN, MARGIN) if known else (int(i) for i in rng.integers(MARGIN // 2, MARGIN * 3 // 2, 2))
         rows, columns = slice(row, row + self.side), slice(column, column + self.side)
         luma, chroma = (torch.from_numpy(table).float() * known for table in tables)
-        return to_tensor(truth[rows, columns]), to_tensor(decoded[rows, columns]), luma, chroma
+        usual = torch.tensor(usual_error(tables))
+        return to_tensor(truth[rows, columns]), to_tensor(decoded[rows, columns]), luma, chroma, usual
 
     def batch(self, count: int, number: int) -> JpegBatch:
         """``count`` pairs of one subsampling."""
         rng = np.random.default_rng((self.seed, number))
         subsampling = SUBSAMPLINGS[int(rng.choice(len(SUBSAMPLINGS), p=SUBSAMPLING_SHARES))]
         pairs = [self._pair(subsampling, rng) for _ in range(count)]
-        truth, stored, luma, chroma = (torch.stack([pair[i] for pair in pairs]) for i in range(4))
-        return JpegBatch(truth, stored, luma, chroma, *HALVED[subsampling])
+        truth, stored, luma, chroma, usual = (torch.stack(planes) for planes in zip(*pairs, strict=True))
+        return JpegBatch(truth, stored, luma, chroma, usual, *HALVED[subsampling])

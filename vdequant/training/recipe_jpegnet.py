@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from vdequant.models.jpegnet import SHIPPED, Jpegnet, JpegnetSpec
-from vdequant.models.weights import JPEGNET_FORMAT
+from vdequant.models.jpegnet_weights import write_jpegnet
+from vdequant.training.data import SIDE, gradient
 from vdequant.training.export import count_parameters, revision
 from vdequant.training.jpeg_pairs import JpegBatch
 from vdequant.training.lesson_jpeg import JpegLesson, loss_of
@@ -19,6 +19,7 @@ from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.parallel import join, leave
 
 JpegTrainer = Trainer[Jpegnet, JpegBatch]
+SMOKE = JpegnetSpec((8, 8), (1, 1))
 CARD = """# {name}
 
 A U-Net that is told the JPEG's quantization tables and block grid, or nothing (zeros), and proposes the picture before
@@ -61,13 +62,6 @@ class JpegOrder:
     spec: JpegnetSpec = SHIPPED
 
 
-def export_jpegnet(net: Jpegnet, path: Path) -> None:
-    """Save in half precision: the answer is added to the picture, so rounding weights to 11 bits is not seen."""
-    tensors = {key: tensor.detach().cpu().half().contiguous() for key, tensor in net.state_dict().items()}
-    save_file(tensors, str(path), metadata={"format": JPEGNET_FORMAT, "spec": json.dumps(asdict(net.spec))})
-    path.chmod(0o644)  # safetensors writes files that only their owner can read
-
-
 def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] | None = None) -> JpegTrainer:
     """Train or resume, and write weights and card.
 
@@ -81,14 +75,29 @@ def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] |
     try:
         folder = order.runs / "dequantizernet-plus"
         trainer: JpegTrainer = Trainer(lambda: Jpegnet(order.spec), loss_of, order.settings, folder, device, ranks)
-        trainer.run(JpegLesson(list(order.folders)), told)
+        trainer.run(JpegLesson.of_folders(list(order.folders)), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
-            export_jpegnet(trainer.average, order.output)
+            write_jpegnet(trainer.average, order.output)
             order.output.with_suffix(".md").write_text(_card(order, trainer))
     finally:
         leave()
     return trainer
+
+
+def smoke(runs: Path) -> tuple[float, float]:
+    """A training run of seconds on synthetic gradients.
+
+    Returns:
+        The loss of one batch, which is not trained on, before and after 60 steps.
+    """
+    rng = np.random.default_rng(1)
+    lesson = JpegLesson.of_tiles([gradient(rng, SIDE) for _ in range(4)])
+    settings = TrainSettings(steps=60, batch=8, side=32, rate=2e-3, log_every=10, validate_every=0)
+    unseen = lesson.draw(replace(settings, batch=32), 0)
+    trainer: JpegTrainer = Trainer(lambda: Jpegnet(SMOKE), loss_of, settings, runs, torch.device("cpu"))
+    before = float(loss_of(trainer.net, unseen).detach())
+    return before, float(loss_of(trainer.run(lesson), unseen).detach())
 
 
 def _card(order: JpegOrder, trainer: JpegTrainer) -> str:

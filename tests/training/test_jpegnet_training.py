@@ -1,0 +1,120 @@
+"""Training the JPEG network: crops are what libjpeg makes, the grid is where the network is told, a run resumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdequant.models.jpegnet import JpegnetSpec
+from vdequant.models.jpegnet_weights import read_jpegnet
+from vdequant.quantizers.jpeg import JpegQuantizer
+from vdequant.quantizers.jpeg_codec import tables_of
+from vdequant.training.data import SIDE
+from vdequant.training.jpeg_pairs import JpegSampler, jpeg_roundtrip, other_tables, standard_tables
+from vdequant.training.lesson_jpeg import JpegLesson
+from vdequant.training.loop import TrainSettings
+from vdequant.training.recipe_jpegnet import JpegOrder, train_jpegnet
+
+TINY = JpegnetSpec((4, 4), (1, 1))
+HELD = "picture39"  # a name whose checksum puts it on the validation side
+
+
+def tile(seed: int) -> np.ndarray:
+    small = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos")
+    for name in ("picture0_0", "picture1_0", f"{HELD}_0"):
+        Image.fromarray(tile(len(name))).save(path / f"{name}.webp", lossless=True)
+    return path
+
+
+@pytest.mark.parametrize("quality", [1, 10, 49, 50, 90, 100])
+def test_standard_tables_are_libjpegs(quality: int) -> None:
+    for ours, theirs in zip(standard_tables(quality), tables_of(quality), strict=True):
+        assert np.array_equal(ours, theirs.numpy())
+
+
+def test_other_tables_are_whole_steps_of_another_shape() -> None:
+    rng = np.random.default_rng(1)
+    luma, chroma = other_tables(40, rng)
+    for table in (luma, chroma):
+        assert table.min() >= 1
+        assert table.max() <= 255
+        assert np.array_equal(table, np.round(table))
+    assert not any(np.array_equal(luma, standard_tables(quality)[0]) for quality in range(1, 101))
+
+
+def test_the_roundtrip_is_that_of_opencvs_qualities() -> None:
+    pixels = tile(2)
+    coded = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
+    theirs = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1]
+    assert np.array_equal(jpeg_roundtrip(pixels, standard_tables(20), "420"), theirs)
+
+
+def test_crops_begin_where_the_grid_does() -> None:
+    """Only then does a second pass with the same tables change nothing."""
+    sampler = JpegSampler([tile(3)], [], seed=1, side=32)
+    seen = 0
+    for number in range(12):
+        batch = sampler.batch(2, number)
+        if (batch.across, batch.down) != (1, 1):
+            continue
+        for stored, luma, chroma in zip(batch.stored, batch.luma, batch.chroma, strict=True):
+            if not 25 <= float(luma.mean()) <= 120:  # unknown, or too fine or too coarse to come to rest
+                continue
+            quantizer = JpegQuantizer((luma.double(), chroma.double()), "444")
+            again = quantizer.quantize(stored[None])[0]
+            assert float((again - stored).abs().mean()) < 0.6 / 255
+            seen += 1
+    assert seen
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    sampler = JpegSampler([tile(3), tile(4)], [0], seed=1, side=32)
+    first = sampler.batch(2, 5)
+    sampler.batch(2, 6)
+    again = sampler.batch(2, 5)
+    assert torch.equal(first.stored, again.stored)
+    assert not torch.equal(first.stored, sampler.batch(2, 6).stored)
+
+
+def test_a_side_off_the_grid_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a side that is a multiple of 16"):
+        JpegSampler([tile(3)], [], seed=1, side=40)
+
+
+def test_held_back_pictures_are_scored_and_not_drawn(folder: Path) -> None:
+    lesson = JpegLesson.of_folders([folder])
+    assert (len(lesson.tiles), len(lesson.held)) == (2, 1)
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    def order(name: str, steps: int) -> JpegOrder:
+        settings = TrainSettings(steps=steps, batch=2, side=16, rate=5e-3, validate_every=0, save_every=0.0)
+        return JpegOrder((folder,), tmp_path / f"{name}.safetensors", tmp_path / name, settings, spec=TINY)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(trainer: object, loss: float) -> None:
+        raise KilledError
+
+    train_jpegnet(order("whole", 6))
+    cut = order("cut", 6)
+    quick = TrainSettings(steps=6, batch=2, side=16, rate=5e-3, validate_every=0, save_every=0.0, log_every=4)
+    with pytest.raises(KilledError):
+        train_jpegnet(JpegOrder(cut.folders, cut.output, cut.runs, quick, spec=TINY), kill)
+    resumed = train_jpegnet(cut)
+    assert resumed.steps == 6
+    whole, again = (read_jpegnet(tmp_path / f"{name}.safetensors").state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+    assert "4:2:0" in (tmp_path / "cut.md").read_text()

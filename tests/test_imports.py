@@ -21,6 +21,7 @@ STAGES = ("media", "quantizers", "models", "metrics", "schedule")
 # files beside the folders that put stages together
 JOINERS = (
     "observing",
+    "live",
     "pipeline",
     "resuming",
     "reusing",
@@ -40,6 +41,12 @@ JOINERS = (
     "captures",
     "ledger",
     "watched_folders",
+    "shots",
+    "palette_error",
+    "palette_targets",
+    "palette_wishes",
+    "repaletting",
+    "recoloring",
 )
 ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")
 ALL_BUT_CLI = ("ground", *STAGES, *ABOVE)
@@ -58,7 +65,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "root": ("ground", "pipeline", "cli"),  # vdequant/__init__.py and __main__.py
 }
 # What cli/ may import outside functions: nothing that loads torch or PyAV.
-LIGHT = ("vdequant", "vdequant.settings", "vdequant.errors", "vdequant.restorers", "vdequant.quantizers")
+LIGHT = (
+    "vdequant",
+    "vdequant.settings",
+    "vdequant.errors",
+    "vdequant.restorers",
+    "vdequant.quantizers",
+    "vdequant.edits",
+)
 FENCED = {"av": ("media",), "ffmpeg": ("media",), "torchvision": ()}  # third party -> the only parts that may import it
 
 

@@ -13,6 +13,8 @@ COMMANDS: dict[str, str] = {
     "watch": "vdequant.cli.watch:parser",
     "probe": "vdequant.cli.probe:parser",
     "quantize": "vdequant.cli.quantize:parser",
+    "palette": "vdequant.cli.palette:parser",
+    "recolor": "vdequant.cli.recolor:parser",
     "train": "vdequant.cli.train:parser",
     "evaluate": "vdequant.cli.evaluate:parser",
     "devices": "vdequant.cli.devices:parser",

@@ -1,0 +1,156 @@
+"""``vdequant palette INPUT --from PALETTE -o OUTPUT``: a picture or clip in the palette of another one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from vdequant.cli.console import DAMAGED, STOPPED, Console
+from vdequant.cli.naming import suggested_output
+from vdequant.cli.options import Parser, add_input_options, add_reporting_options, restorer, scale
+from vdequant.cli.progress import Progress, percent, size
+from vdequant.edits import METHODS, NEEDS_DIFFUSION, TEXTURES
+from vdequant.errors import UsageError
+from vdequant.restorers import RESTORERS
+from vdequant.settings import CHROMAS, Settings
+
+if TYPE_CHECKING:
+    from vdequant.repaletting import PaletteSummary
+
+DEFAULTS = {"method": METHODS[0], "texture": TEXTURES[0], "origin": "", "colors": 0, "mapping": "", "save_mapping": ""}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of this command; its ``run`` is :func:`run`."""
+    result = Parser(
+        prog="vdequant palette",
+        usage="vdequant palette INPUT --from PALETTE -o OUTPUT [options]",
+        description="Show a picture, a folder of frames or a clip in another palette: quantize, exchange the colors, "
+        "dequantize. In video the exchange is decided once a shot.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    result.add_argument("input", metavar="INPUT", help="picture, folder of frames, or video, which is read twice")
+    result.add_argument("-o", "--output", metavar="OUTPUT", help=".png, .mp4, .mkv, or folder for numbered PNGs")
+    result.add_argument("-y", "--overwrite", action="store_true", help="replace an existing output")
+    _add_palette_options(result)
+    _add_work_options(result)
+    _add_output_options(result)
+    add_input_options(result)
+    add_reporting_options(result)
+    result.set_defaults(run=run, output="", changes=[], json=False, verbose=False, quiet=False, **DEFAULTS)
+    return result
+
+
+def _add_palette_options(result: argparse.ArgumentParser) -> None:
+    group = result.add_argument_group("the palette")
+    group.add_argument(
+        "--from",
+        dest="origin",
+        metavar="PALETTE",
+        help="a picture or clip, a .gpl, .hex, .pal or .act file, matplotlib:NAME (needs matplotlib), or "
+        '"#1e2234,#aa5500,..."',
+    )
+    group.add_argument(
+        "--colors", type=int, metavar="N", help="of both palettes, 1 to 256; default 16, or what there is"
+    )
+    group.add_argument(
+        "--method", choices=METHODS, help="exchange for the most similar colors (default), or the most dissimilar ones"
+    )
+    group.add_argument(
+        "--map",
+        dest="changes",
+        action="append",
+        metavar="A=B",
+        help='one exchange of your own, "#aa0000=#00aa00": the nearest color of the palette to the first becomes the '
+        "second; may be repeated, and alone, without --from",
+    )
+    group.add_argument("--save-mapping", metavar="FILE", help="write the exchange as JSON, to be edited")
+    group.add_argument("--mapping", metavar="FILE", help="use such a file instead of --from")
+
+
+def _add_work_options(result: argparse.ArgumentParser) -> None:
+    group = result.add_argument_group("dequantizing")
+    group.add_argument(
+        "--texture",
+        metavar="|".join(TEXTURES),
+        help="L (default): what lies between the colors of the source's palette comes along, and no restorer is "
+        "needed; L-post: restored without, then the source's luminance is put back, over the palette; off. "
+        f"({' and '.join(NEEDS_DIFFUSION)} of the paper need a diffusion network.)",
+    )
+    group.add_argument(
+        "--restorer",
+        type=restorer,
+        metavar="NAME",
+        help=f"{', '.join(('auto', *RESTORERS))}; auto: cellnet-m, and cellnet-s for video on a CPU",
+    )
+    group.add_argument(
+        "--fidelity",
+        type=float,
+        metavar="F",
+        help="1 (default): every pixel stays nearest to the color that was asked for; 0: trust the restorer alone",
+    )
+    group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
+    group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
+    group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
+
+
+def _add_output_options(result: argparse.ArgumentParser) -> None:
+    group = result.add_argument_group("writing")
+    group.add_argument("-c", "--codec", metavar="NAME", help="av1, hevc, h264, vp9, ffv1, prores; default by container")
+    group.add_argument("--crf", "--quality", type=float, metavar="Q", help="encoder quality, lower is better")
+    group.add_argument("--preset", metavar="NAME", help="the encoder's own preset")
+    group.add_argument("--lossless", action="store_true", help="FFV1 in RGB, into .mkv")
+    group.add_argument("--bits", type=int, metavar="N", help="bits per sample; default 16 for pictures, 10 for video")
+    group.add_argument("--chroma", choices=CHROMAS, help="chroma format of video; default the codec's own")
+    group.add_argument("--scale", type=scale, metavar="N", help="enlarge afterwards, nearest neighbor; default auto")
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Transfer the palette and return the exit code."""
+    if not args.output:
+        words = ["vdequant", "palette", args.input, "--from", args.origin or "other.png"]
+        wanted = shlex.join([*words, "-o", suggested_output(args.input, "repainted")])
+        raise UsageError(f"expected -o OUTPUT, for example: {wanted}")
+    given = vars(args)
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in given.items() if name in names})
+
+    from vdequant.palette_wishes import PaletteWish
+    from vdequant.repaletting import transfer_palette
+
+    wish = PaletteWish(**{name: given[name] for name in DEFAULTS}, changes=tuple(args.changes))
+    existed = os.path.exists(args.output)
+    with Progress(console) as progress:
+        try:
+            summary = transfer_palette(args.input, args.output, wish, settings, progress)
+        except KeyboardInterrupt:
+            progress.close()
+            kept = f"what was at {args.output} before is untouched" if existed else f"nothing was kept at {args.output}"
+            console.error(f"stopped; {kept}; run the same command again to start over")
+            return STOPPED
+    for line in summary_lines(summary):
+        console.note(line)
+    if console.as_json:
+        console.answer(summary.as_dict())
+    return DAMAGED if summary.damage else 0
+
+
+def error_line(psnr: float | None, ssim: float | None) -> str:
+    """The paper's palette error in words."""
+    found = "none" if psnr is None else f"{psnr:.1f} dB"
+    return f"palette error {found}" + ("" if ssim is None else f", palette SSIM {ssim:.3f}")
+
+
+def summary_lines(summary: PaletteSummary) -> list[str]:
+    """What was done, in two lines."""
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
+    error = error_line(summary.palette_psnr, summary.palette_ssim)
+    return [
+        f"done: {frames} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples have the color that was "
+        f"asked for; {error}",
+        f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
+    ]

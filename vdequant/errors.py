@@ -4,6 +4,7 @@ VdequantError            exit code 1; its text is one line: what was expected, w
 ├── UsageError           exit code 2: the command line or a setting is wrong
 ├── InputError           the input cannot be read, or is not what it claims to be
 ├── OutputError          the output cannot be written, or would overwrite something
+├── ShortageError        the machine has too little memory for the work
 └── ModelError           weights are missing, damaged or of another version
 """
 
@@ -26,6 +27,10 @@ class InputError(VdequantError):
 
 class OutputError(VdequantError):
     """The output cannot be created, finished or may not be overwritten."""
+
+
+class ShortageError(VdequantError, MemoryError):
+    """Memory ran out, also after the work was cut into smaller pieces."""
 
 
 class ModelError(VdequantError):

@@ -40,7 +40,7 @@ LONG = 30  # seconds of video from which on segments are kept unless the user sa
 SHORTEST, LONGEST = 10, 30  # seconds of a segment: it ends at the first cut in between, or at the end
 THUMB = 128  # pixels a side at most of what is searched for cuts
 # Settings that do not change the pictures, and the device, of which the kind counts.
-MACHINE = frozenset({"device", "workers", "overwrite", "resume"})
+MACHINE = frozenset({"device", "workers", "overwrite", "resume", "max_pixels", "max_frames"})
 
 
 class Segments:

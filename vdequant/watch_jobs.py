@@ -14,7 +14,8 @@ from vdequant.ledger import Entry, Ledger, Outcome
 from vdequant.media.source import is_still
 from vdequant.settings import Settings
 
-MACHINE = frozenset({"device", "workers", "tile", "overwrite", "resume"})  # settings that do not change the pictures
+# Settings that do not change the pictures.
+MACHINE = frozenset({"device", "workers", "tile", "overwrite", "resume", "max_pixels", "max_frames"})
 
 
 @dataclass(frozen=True, slots=True)

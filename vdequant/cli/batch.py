@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 import vdequant
-from vdequant.cli.console import STOPPED, Console, cause
+from vdequant.cli.console import DAMAGED, STOPPED, Console, cause
 from vdequant.cli.naming import batch_outputs, kept_beside, video_ending
 from vdequant.cli.progress import Progress, table_lines
 from vdequant.errors import OutputError, UsageError
@@ -16,7 +16,7 @@ One = Callable[[str, str, Progress], Mapping[str, object]]  # input, output, obs
 
 
 def restore_all(inputs: list[str], folder: str, settings: Settings, console: Console) -> int:
-    """Restore each input into ``folder``, going on after one that fails; 1 if any did."""
+    """Restore each input into ``folder``, going on after one that fails; see :func:`run_all`."""
 
     def one(source: str, target: str, progress: Progress) -> Mapping[str, object]:
         return vdequant.restore(source, target, settings, observer=progress).as_dict()
@@ -26,7 +26,11 @@ def restore_all(inputs: list[str], folder: str, settings: Settings, console: Con
 
 
 def run_all(inputs: Sequence[str], folder: str, outputs: Sequence[str], one: One, console: Console, verb: str) -> int:
-    """Do ``one`` for each input and its output in ``folder``, going on after one that fails; 1 if any did."""
+    """Do ``one`` for each input and its output in ``folder``, going on after one that fails.
+
+    Returns:
+        The exit code: 1 if any failed, else 3 if any was damaged, else 0.
+    """
     created = not os.path.isdir(folder)
     try:
         os.makedirs(folder, exist_ok=True)
@@ -51,7 +55,7 @@ def run_all(inputs: Sequence[str], folder: str, outputs: Sequence[str], one: One
         console.note(line)
     if console.as_json:
         console.answer({"files": rows, "failed": failed})
-    return 1 if failed else 0
+    return 1 if failed else DAMAGED if any(row.get("damage") for row in rows) else 0
 
 
 def _row(source: str, target: str, one: One, console: Console) -> Mapping[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from vdequant.errors import VdequantError
 
+DAMAGED = 3  # exit code when the output is complete and the input was not
 STOPPED = 130  # exit code after Ctrl-C: 128 + SIGINT, as shells report it
 
 

@@ -1,6 +1,7 @@
 """Find the command, run it, and turn everything that can go wrong into one line and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 the command line is wrong, 130 stopped with Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 done as far as a damaged input goes, 130 stopped with
+Ctrl-C, 143 with SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from importlib import import_module
 
 from vdequant.cli import COMMANDS
 from vdequant.cli.console import STOPPED, Console
+from vdequant.cli.stopping import StopsLikeControlC
 from vdequant.errors import VdequantError
 
 # Read by OpenMP and SVT-AV1 when they are loaded, so they are set before torch and PyAV come in. Spinning OpenMP
@@ -25,6 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    with StopsLikeControlC() as stops:
+        code = _run(words)
+    return 128 + stops.number if code == STOPPED and stops.number else code
+
+
+def _run(words: list[str]) -> int:
     console = Console(as_json="--json" in words)
     try:
         args = _parse(words)

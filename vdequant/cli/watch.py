@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 import vdequant
-from vdequant.cli.console import STOPPED, Console, cause
+from vdequant.cli.console import DAMAGED, STOPPED, Console, cause
 from vdequant.cli.naming import kept_beside, video_ending
 from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
 from vdequant.cli.progress import Progress, summary_lines
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.error(f"stopped; {teller.tally()}; the same command goes on from here")
         return STOPPED
     console.note(teller.tally())
-    return 1 if watch.failures else 0
+    return 1 if watch.failures else DAMAGED if teller.damaged else 0
 
 
 class Reports:
@@ -91,7 +91,7 @@ class Reports:
         self._console = console
         self._progress: Progress | None = None
         self._begun = self._output = ""
-        self.restored = self.failures = self.left = 0
+        self.restored = self.damaged = self.failures = self.left = 0
 
     def begun(self, source: str, output: str) -> Observer[Plan]:
         """See :class:`vdequant.watching.Teller`."""
@@ -104,6 +104,7 @@ class Reports:
         """See :class:`vdequant.watching.Teller`."""
         self.close()
         self.restored += 1
+        self.damaged += bool(summary.damage)
         for line in summary_lines(summary):
             self._console.note(line)
         self._answer({**summary.as_dict(), "input": source})
@@ -130,6 +131,7 @@ class Reports:
     def tally(self) -> str:
         """What was done, in one line; after a stop also what was begun and not kept."""
         words = [f"{self.restored} restored"]
+        words += [f"{self.damaged} of damaged captures"] if self.damaged else []
         words += [f"{self.failures} failed"] if self.failures else []
         words += [f"{self.left} left as they were"] if self.left else []
         if self._begun:

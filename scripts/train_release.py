@@ -1,10 +1,10 @@
-"""Makes the shipped cellnet weights from folders of full-color tiles; `vdequant train cellnet` with our data card.
+"""Makes shipped weights of cellnet and dequantizernet+ from folders of full-color tiles, with our data card.
 
 python scripts/train_release.py --tiles photos-1 photos-2 art games --network s --minutes 85
 
 Checkpoints go to runs/cellnet-s/ every two minutes; the same command continues after an interruption. At the end the
 average that did best on held-back tiles is written to vdequant/weights/ with a model card beside it. To train shipped
-weights further: --init vdequant/weights/cellnet-m.safetensors --before "..." --runs runs/further
+cellnets further: --init vdequant/weights/cellnet-m.safetensors --before "..." --runs runs/further
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_cellnet import SIZES, CellnetTrainer, Order, train
+from vdequant.training.recipe_jpegnet import JpegOrder, JpegTrainer, train_jpegnet
 
 WEIGHTS = Path(__file__).parent.parent / "vdequant" / "weights"
 CARD = """- **Licence of the weights**: CC BY-SA 4.0, because a part of the training pictures is under that licence.
@@ -24,16 +25,26 @@ CARD = """- **Licence of the weights**: CC BY-SA 4.0, because a part of the trai
   The Secret Chronicles of Dr. M. (GPL-3) and Naev."""
 
 
-def tell(trainer: CellnetTrainer, loss: float) -> None:
+def tell(trainer: CellnetTrainer | JpegTrainer, loss: float) -> None:
     """A line every 200 steps."""
     print(f"step {trainer.steps}, {trainer.seconds:.0f} s, loss {loss:.4f}, best {trainer.best}", flush=True)
+
+
+def release_jpegnet(args: argparse.Namespace, settings: TrainSettings) -> None:
+    """Train, resume or finish dequantizernet+."""
+    output = WEIGHTS / "dequantizernet-plus.safetensors"
+    order = JpegOrder(tuple(args.tiles), output, args.runs, settings, args.device, args.threads, CARD)
+    trainer = train_jpegnet(order, tell)
+    print(f"{output}: {trainer.steps} steps, {trainer.best}")
 
 
 def main() -> None:
     """Train, resume, export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiles", type=Path, nargs="+", required=True, help="folders of pictures")
-    parser.add_argument("--network", choices=sorted(SIZES), default="s", help="s, m, or l (for a GPU)")
+    parser.add_argument(
+        "--network", choices=(*SIZES, "jpeg"), default="s", help="cellnet s, m, l; or jpeg: dequantizernet+"
+    )
     parser.add_argument("--minutes", type=float, default=85.0, help="length of the schedule")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads on a CPU")
@@ -48,6 +59,9 @@ def main() -> None:
     settings = TrainSettings(
         minutes=args.minutes, seed=3, rate=args.rate, batch=args.batch, side=args.side, loaders=args.loaders
     )
+    if args.network == "jpeg":
+        release_jpegnet(args, settings)
+        return
     output = WEIGHTS / f"cellnet-{args.network}.safetensors"
     order = Order(
         tuple(args.tiles), args.network, output, args.runs, settings, args.device, args.threads, args.init, CARD,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,7 @@ from vdequant.training.log import TrainLog
 from vdequant.training.optimizing import MuonAdamW
 from vdequant.training.parallel import Ranks
 from vdequant.training.prefetch import numbered
+from vdequant.training.sitting import Sitting, share_done
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,7 @@ class Trainer(Generic[N, B]):
     @property
     def done(self) -> float:
         """Share of the schedule that is behind, 0 to 1."""
-        whole = self.settings.steps or self.settings.minutes * 60
-        return min(1.0, (self.steps if self.settings.steps else self.seconds) / whole)
+        return share_done(self.progress, self.settings.steps, self.settings.minutes)
 
     def _rate(self) -> float:
         climb = min(1.0, self.done / self.settings.warmup) if self.settings.warmup else 1.0
@@ -196,13 +195,13 @@ class Trainer(Generic[N, B]):
             The moving average that did best on the held-back pictures, or the last one without validation.
         """
         validating = self.settings.validate_every > 0
-        saved, mark, recent = time.monotonic(), time.monotonic(), []
-        before = self.seconds
+        sitting = Sitting(self.progress, self.save, self.settings.save_every)
+        recent: list[float] = []
         for drawn in self._batches(lesson):
             if self.done >= 1:
                 break
             recent.append(self.step(drawn.to(self.device)))
-            self.progress.seconds = before + time.monotonic() - mark
+            sitting.count()
             if self.steps % self.settings.log_every == 0:
                 mean = sum(recent) / len(recent)
                 self.log.write(self.steps, self.seconds, mean, self._rate())
@@ -211,9 +210,7 @@ class Trainer(Generic[N, B]):
                     told(self, mean)
             if validating and self.steps % self.settings.validate_every == 0:
                 self._validate(lesson)
-            if time.monotonic() - saved > self.settings.save_every:
-                self.save()
-                saved = time.monotonic()
+            sitting.save_if_due()
         if validating and self.steps % self.settings.validate_every:
             self._validate(lesson)
         self.save()

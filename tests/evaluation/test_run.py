@@ -210,3 +210,15 @@ def test_a_lossy_clip_is_steadier_behind_a_smoother(tmp_path: Path, engine: Engi
 def test_an_unknown_addition_to_a_restorer_is_refused(engine: Engine) -> None:
     with pytest.raises(UsageError, match=r"\+tta, \+lock, \+flow"):
         Restoring("identity+magic", engine)
+
+
+def test_a_plus_may_be_the_end_of_a_restorers_own_name(engine: Engine) -> None:
+    assert Restoring("pix2pix-fq+", engine).base == "pix2pix-fq+"
+    doubled = Restoring("pix2pix-fq++tta", engine)
+    assert (doubled.base, doubled.additions) == ("pix2pix-fq+", ["tta"])
+    assert Restoring("pix2pix-fq+tta", engine).base == "pix2pix-fq"
+
+
+def test_a_key_has_the_checksums_of_all_weights_that_a_restorer_uses(engine: Engine) -> None:
+    alone, joined = (Restoring(name, engine).key("m=8").split() for name in ("pix2pix-fq", "pix2pix-fq+"))
+    assert len(joined) == len(alone) + 1

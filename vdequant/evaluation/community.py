@@ -1,4 +1,4 @@
-"""Networks that others trained as peers; what loads them is shared with ``--restorer FILE``."""
+"""Network files as peers: those that others trained, and DequantizerNets of one's own, which are shown unprojected."""
 
 from __future__ import annotations
 
@@ -6,18 +6,38 @@ import hashlib
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from vdequant.evaluation.degradations import Stored
 from vdequant.evaluation.methods import Work
+from vdequant.models.dequantizernet import Generator
+from vdequant.models.dequantizernet_weights import is_generator, read_generator
 from vdequant.restorers.community import load_network
+
+
+class Unsigned(nn.Module):
+    """A generator, which has pictures in [-1, 1], for pictures in [0, 1] of any size."""
+
+    def __init__(self, net: Generator) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, y: Tensor) -> Tensor:
+        """The same shape out as in; padded to the multiple that the network needs."""
+        height, width = y.shape[-2:]
+        step = self.net.spec.step
+        whole = functional.pad(y, (0, -width % step, 0, -height % step), mode="replicate")
+        answer: Tensor = (self.net(whole * 2 - 1) + 1) / 2
+        return answer[..., :height, :width]
 
 
 class CommunityNetwork:
     """A network file as a peer; see :class:`~vdequant.evaluation.methods.Method`.
 
     Args:
-        path: see :func:`~vdequant.restorers.community.load_network`; it has to keep the size of its pictures.
+        path: see :func:`~vdequant.restorers.community.load_network`; it has to keep the size of its pictures. Or what
+            ``vdequant train dequantizernet`` wrote.
         device: where it runs, float32.
 
     Raises:
@@ -27,7 +47,8 @@ class CommunityNetwork:
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self.name = path.stem
         self.device = torch.device(device)
-        self.model = load_network(path).to(self.device)
+        model = Unsigned(read_generator(path)) if is_generator(path) else load_network(path)
+        self.model = model.to(self.device)
         self._checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
     def key(self, degradation: str) -> str:

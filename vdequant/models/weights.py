@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +16,6 @@ from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 
 FORMAT = "vdequant-cellnet-2"
-JPEGNET_FORMAT = "vdequant-jpegnet-1"
 
 
 def packaged(name: str) -> Path:
@@ -26,24 +26,33 @@ def packaged(name: str) -> Path:
     return path
 
 
+def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Spec, from the file's metadata, and tensors, as float32, of a safetensors file of the format ``kind``.
+
+    Raises:
+        ModelError: the file is damaged or of another format.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as weights:
+            facts = weights.metadata() or {}
+            tensors = {key: weights.get_tensor(key).float() for key in weights.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"expected safetensors weights in {path}, cannot read them ({error}); reinstall") from error
+    if facts.get("format") != kind:
+        raise ModelError(f"expected weights of format {kind} in {path}, got {facts.get('format')!r}")
+    return json.loads(facts["spec"]), tensors
+
+
 def read_cellnet(path: Path) -> Cellnet:
     """Load a cellnet; its spec travels in the file's metadata.
 
     Raises:
         ModelError: the file is damaged, of another format, or its tensors do not fit its spec.
     """
-    try:
-        with safe_open(str(path), framework="pt") as weights:
-            facts = weights.metadata() or {}
-            tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"expected safetensors weights in {path}, cannot read them ({error}); reinstall") from error
-    if facts.get("format") != FORMAT:
-        raise ModelError(f"expected weights of format {FORMAT} in {path}, got {facts.get('format')!r}")
-    fields = json.loads(facts["spec"])
+    fields, tensors = read_tensors(path, FORMAT)
     net = Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), fields.get("context", 0)))
     try:
-        net.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
+        net.load_state_dict(tensors)
     except RuntimeError as error:
         raise ModelError(f"the weights in {path} do not fit their spec {fields}; reinstall") from error
     return net.eval().requires_grad_(False)

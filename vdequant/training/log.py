@@ -26,6 +26,11 @@ class TrainLog:
         """One line of the loss, a mean since the last line."""
         _append(self.path, HEAD, (step, f"{seconds:.1f}", f"{loss:.6f}", f"{rate:.3e}"))
 
+    def named(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:
+        """One line of several losses, means since the last line."""
+        values = (f"{loss:.6f}" for loss in losses.values())
+        _append(self.path, ("step", "seconds", *losses), (step, f"{seconds:.1f}", *values))
+
     def validated(self, step: int, scores: Mapping[str, float]) -> None:
         """One line of scores, in dB over the stored picture."""
         _append(self.scores, ("step", *scores), (step, *(f"{score:.4f}" for score in scores.values())))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol, TypeVar, runtime_checkable
 
 PlanT = TypeVar("PlanT", contravariant=True)
 
@@ -34,3 +35,27 @@ class Silent:
 
     def warned(self, text: str) -> None:
         """See :class:`Observer`."""
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A restorer that tells how its search for a picture goes."""
+
+    def watch(self, told: Callable[[int, int, float], None]) -> None:
+        """Call ``told`` with the steps done, how many there may be, and the mean objective."""
+        ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """An observer that wants to know how the search for a single picture goes."""
+
+    def searched(self, done: int, total: int, objective: float) -> None:
+        """After every step; from the thread that searches."""
+        ...
+
+
+def connect(restorer: object, observer: object) -> None:
+    """Let the observer watch the restorer, if both are made for it."""
+    if isinstance(restorer, Watchable) and isinstance(observer, Watcher):
+        restorer.watch(observer.searched)

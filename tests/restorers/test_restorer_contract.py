@@ -14,6 +14,8 @@ from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.base import Needs, Restorer
+from vdequant.restorers.map_prior import MapPrior
+from vdequant.restorers.map_search import Search
 
 
 def eight_colors() -> PaletteQuantizer:
@@ -41,7 +43,10 @@ KINDS: dict[str, Callable[[], Kind]] = {
 @pytest.fixture(params=RESTORERS, scope="module")
 def restorer(request: pytest.FixtureRequest) -> Restorer:
     module, _, cls = RESTORERS[request.param].partition(":")
-    return getattr(import_module(module), cls)()
+    made: Restorer = getattr(import_module(module), cls)()
+    if isinstance(made, MapPrior):
+        made.search = Search(steps=2, coarse=1, restarts=1)
+    return made
 
 
 def stored(kind: str, height: int, width: int, count: int = 2) -> tuple[torch.Tensor, Cells]:

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, metavar="FILE", help="safetensors file; a model card goes beside it"
     )
     result.add_argument(
-        "--size", choices=("s", "m", "l"), default="s", help="of cellnet: s (default), m, or l (for a GPU)"
+        "--size", choices=("s", "m", "l"), default="s", help="s (default), m, or l (for a GPU); of pix2pix: s or l"
     )
     result.add_argument("--init", type=Path, default=None, metavar="FILE", help="weights to start from")
     result.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (runs/)")

@@ -274,7 +274,7 @@ class Race:
 
 def race(prior: Prior, column: Column, published: Search, quick: Search) -> Race:
     """See :class:`Race`; the mean over the pictures counts, of the best point that each was at so far."""
-    slow = search(prior, column.transform, column.stored, replace(published, every=1))
+    slow = search(prior, column.transform, column.stored, replace(published, start=quick.start, every=1))
     fast = search(prior, column.transform, column.stored, replace(quick, every=1))
     goal = float(slow.objective.mean())
     lowest = torch.stack(fast.trace.objective).cummin(0).values.mean(1)

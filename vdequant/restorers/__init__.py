@@ -21,6 +21,7 @@ RESTORERS: dict[str, str] = {
     "pix2pix": "vdequant.restorers.pix2pix:Pix2Pix",
     "pix2pix-fq": "vdequant.restorers.pix2pix_fq:Pix2PixFq",
     "pix2pix-fq+": "vdequant.restorers.pix2pix_fq:Pix2PixFqPlus",
+    "dequantizernet": "vdequant.restorers.dequantizernet:Dequantizernet",
     "dequantizernet+": "vdequant.restorers.dequantizernet_plus:DequantizernetPlus",
     "map": "vdequant.restorers.map_prior:MapPrior",
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from vdequant.quantizers.base import Cells
+from vdequant.quantizers.base import Cells, Quantizer
 
 WHOLE_PICTURE = 1 << 20  # halo of a restorer that may look at everything: it is never given tiles
 
@@ -49,6 +49,24 @@ class Restorer(Protocol):
         Returns:
             A new tensor of the same shape and device, float32 in [0, 1], not yet projected into ``cells``.
         """
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A restorer that would rather know which quantizer stored the picture than its cells alone."""
+
+    def restore_stored(self, y: Tensor, cells: Cells, quantizer: Quantizer) -> Tensor:
+        """:meth:`Restorer.restore` for a picture that ``quantizer`` stored."""
+        ...
+
+
+@runtime_checkable
+class Costly(Protocol):
+    """A restorer that takes so long that one wants to know before."""
+
+    def seconds(self, height: int, width: int) -> float:
+        """About how long a picture takes at most, where the restorer is now."""
         ...
 
 

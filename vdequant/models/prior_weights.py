@@ -1,0 +1,105 @@
+"""Priors on disk: one safetensors file with the generator, and the encoder and critic where there are some."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from vdequant.errors import ModelError
+from vdequant.models.prior import Critic, Encoder, Generator, PriorSpec
+from vdequant.models.weights import packaged, read_tensors
+
+FORMAT = "vdequant-prior-1"
+
+
+@dataclass
+class Prior:
+    """A generator and what was trained with it.
+
+    Attributes:
+        generator: of pictures of ``spec.side`` pixels.
+        encoder: guesses a picture's input; None where the generator was trained without one.
+        critic: tells real pictures from made ones; only the comparison with Yeh et al. asks it.
+    """
+
+    generator: Generator
+    encoder: Encoder | None = None
+    critic: Critic | None = None
+
+    @property
+    def spec(self) -> PriorSpec:
+        """Its size."""
+        return self.generator.spec
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The networks that there are, by name."""
+        named = {"generator": self.generator, "encoder": self.encoder, "critic": self.critic}
+        return {name: part for name, part in named.items() if part is not None}
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Prior:
+        """Move all networks, and return the prior itself."""
+        for part in self.parts().values():
+            part.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
+
+
+def write_prior(prior: Prior, path: Path) -> None:
+    """Save as half precision, which loses nothing that a search could notice."""
+    tensors = {
+        f"{name}.{key}": tensor.detach().cpu().half().contiguous()
+        for name, part in prior.parts().items()
+        for key, tensor in part.state_dict().items()
+    }
+    save_file(tensors, str(path), metadata={"format": FORMAT, "spec": json.dumps(asdict(prior.spec))})
+    path.chmod(0o644)  # safetensors writes files that only their owner can read
+
+
+def read_prior(path: Path) -> Prior:
+    """Load what :func:`write_prior` wrote, as float32 on the CPU, ready for use.
+
+    Raises:
+        ModelError: the file is damaged, of another format, or its tensors do not fit its spec.
+    """
+    fields, tensors = read_tensors(path, FORMAT)
+    spec = PriorSpec(fields["latent"], tuple(fields["channels"]))
+    makers: dict[str, type[nn.Module]] = {"generator": Generator, "encoder": Encoder, "critic": Critic}
+    found: dict[str, nn.Module] = {}
+    try:
+        for name, make in makers.items():
+            state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+            if state or name == "generator":
+                found[name] = make(spec)
+                found[name].load_state_dict(state)
+                found[name].eval().requires_grad_(False)
+    except RuntimeError as error:
+        raise ModelError(f"the weights in {path} do not fit their spec {fields}") from error
+    return Prior(**found)  # type: ignore[arg-type]
+
+
+def is_prior(path: Path) -> bool:
+    """Whether a file holds a prior; False for one that cannot be read, about which others know more to say."""
+    if path.suffix.lower() != ".safetensors":
+        return False
+    try:
+        with safe_open(str(path), framework="pt") as weights:
+            return (weights.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: Path) -> Prior:
+    return read_prior(path)
+
+
+def packaged_prior(name: str) -> Prior:
+    """A prior that ships with the package, as networks of its own; read once a process."""
+    return copy.deepcopy(_read_once(packaged(name)))

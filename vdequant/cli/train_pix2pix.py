@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vdequant.cli.console import Console
+from vdequant.cli.train_settings import check_files
 from vdequant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ def _settings(args: argparse.Namespace) -> tuple[PixSettings, int]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if not args.data or args.output is None:
-        raise UsageError("expected --data DIR and -o FILE, or --smoke; see vdequant train --help")
-    if args.output.suffix != ".safetensors":
-        raise UsageError(f"expected -o with the suffix .safetensors, got {args.output}")
+    check_files(args)
     if args.size not in SIZES:
         raise UsageError(f"expected --size {' or '.join(SIZES)} for {args.model}, got {args.size}")
     if args.init is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -62,6 +63,12 @@ class CardFacts:
     name: str
     data: str
     before: str = ""
+
+
+def own_data(folders: Sequence[Path]) -> str:
+    """The line of a card on pictures of which only the user knows more."""
+    names = ", ".join(str(folder) for folder in folders)
+    return f"- **Training pictures and licence**: those of {names}; the weights inherit what their licence asks."
 
 
 def revision() -> str:

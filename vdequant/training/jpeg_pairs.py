@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
@@ -44,8 +44,9 @@ class JpegBatch:
 
     def to(self, device: torch.device) -> JpegBatch:
         """The same on ``device``."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return JpegBatch(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
+        planes = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device) for name, value in planes.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
 
 Tables = tuple[np.ndarray, np.ndarray]  # luma and chroma, (8, 8) whole numbers 1..255

@@ -28,7 +28,8 @@ def loss_of(net: nn.Module, batch: JpegBatch) -> Tensor:
     answer = net(batch.stored, batch.luma, batch.chroma, batch.across, batch.down)
     squared = (answer - batch.truth).square().mean(dim=(1, 2, 3))
     nothing = (batch.stored - batch.truth).square().mean(dim=(1, 2, 3))
-    return (squared / torch.lerp(batch.usual, nothing, OWN_SHARE)).mean()
+    loss: Tensor = (squared / torch.lerp(batch.usual, nothing, OWN_SHARE)).mean()
+    return loss
 
 
 class JpegLesson:

@@ -6,7 +6,6 @@ batch of step n ─► reduced to the stage's side ─► critic's step ─► g
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from vdequant.training.log import TrainLog
 from vdequant.training.loop import TrainSettings
 from vdequant.training.prefetch import numbered
 from vdequant.training.prior_pictures import PriorBatch, PriorPictures, PriorSampler
+from vdequant.training.sitting import Sitting, share_done
 
 BETAS = (0.0, 0.99)  # of Adam, as in Karras et al.
 PENALTY = 5.0  # weight of the squared slope of the critic at real pictures (R1 of Mescheder et al. 2018)
@@ -67,9 +67,7 @@ class GanTrainer:
     @property
     def done(self) -> float:
         """Share of the schedule that is behind, 0 to 1."""
-        if self.settings.steps:
-            return min(1.0, self.progress.steps / self.settings.steps)
-        return min(1.0, self.progress.seconds / (60 * self.settings.minutes))
+        return share_done(self.progress, self.settings.steps, self.settings.minutes)
 
     def step(self, batch: PriorBatch) -> float:
         """One step of each network; returns the loss of the critic."""
@@ -96,6 +94,10 @@ class GanTrainer:
         self.progress.steps += 1
         return float(loss.detach())
 
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.checkpoints.save(self.progress)
+
     def run(
         self, pictures: PriorPictures, told: Callable[[int, float, float, dict[str, float]], None] | None = None
     ) -> None:
@@ -106,20 +108,18 @@ class GanTrainer:
             told: is called with steps, seconds, the critic's recent mean loss, and no scores, at every line of the log.
         """
         sampler = PriorSampler(pictures, self.generator.spec.latent, self.settings.seed)
-        before, began, saved = self.progress.seconds, time.monotonic(), time.monotonic()
+        sitting = Sitting(self.progress, self.save, self.settings.save_every)
         recent: list[float] = []
         for batch in numbered(partial(sampler.batch, self.settings.batch), self.progress.steps + 1):
             if self.done >= 1:
                 break
             recent.append(self.step(batch.to(self.device)))
-            self.progress.seconds = before + time.monotonic() - began
+            sitting.count()
             if self.progress.steps % self.settings.log_every == 0:
                 mean = sum(recent) / len(recent)
                 recent.clear()
                 self.log.write(self.progress.steps, self.progress.seconds, mean, self.settings.rate)
                 if told is not None:
                     told(self.progress.steps, self.progress.seconds, mean, {})
-            if time.monotonic() - saved > self.settings.save_every:
-                self.checkpoints.save(self.progress)
-                saved = time.monotonic()
-        self.checkpoints.save(self.progress)
+            sitting.save_if_due()
+        self.save()

@@ -15,7 +15,7 @@ from vdequant.models.cellnet import LARGE, MEDIUM, SMALL, Cellnet, CellnetSpec
 from vdequant.models.weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Batch, build_bank, gradient, palettes_of
-from vdequant.training.export import CardFacts, export_cellnet, model_card
+from vdequant.training.export import CardFacts, export_cellnet, model_card, own_data
 from vdequant.training.lesson_cellnet import CellnetLesson, loss_of
 from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.parallel import Ranks, join, leave
@@ -24,7 +24,6 @@ SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM, "l": LARGE}
 SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
 CellnetTrainer = Trainer[Cellnet, Batch]
-OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             export_cellnet(trainer.average, order.output)
-            card = order.card or OWN_DATA.format(folders=", ".join(str(folder) for folder in order.folders))
+            card = order.card or own_data(order.folders)
             facts = CardFacts(order.output.stem, card, order.before)
             order.output.with_suffix(".md").write_text(model_card(facts, trainer))
     finally:

@@ -12,7 +12,7 @@ import torch
 from vdequant.models.jpegnet import SHIPPED, Jpegnet, JpegnetSpec
 from vdequant.models.jpegnet_weights import write_jpegnet
 from vdequant.training.data import SIDE, gradient
-from vdequant.training.export import count_parameters, revision
+from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.jpeg_pairs import JpegBatch
 from vdequant.training.lesson_jpeg import JpegLesson, loss_of
 from vdequant.training.loop import Trainer, TrainSettings
@@ -101,12 +101,10 @@ def smoke(runs: Path) -> tuple[float, float]:
 
 
 def _card(order: JpegOrder, trainer: JpegTrainer) -> str:
-    folders = ", ".join(str(folder) for folder in order.folders)
-    own = f"- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
     best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
     return CARD.format(
         name=order.output.stem,
-        data=order.card or own,
+        data=order.card or own_data(order.folders),
         parameters=count_parameters(trainer.average),
         macs=trainer.net.spec.macs,
         radius=trainer.net.spec.radius,

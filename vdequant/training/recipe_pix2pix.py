@@ -15,7 +15,7 @@ from vdequant.models.pix2pix import PUBLISHED, UnetSpec
 from vdequant.models.pix2pix_weights import write_unet
 from vdequant.training.curves_pix2pix import draw_losses
 from vdequant.training.data import SIDE, gradient, read_tiles, source_is_held
-from vdequant.training.export import count_parameters, revision
+from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_pix2pix import Losses, PixSettings, PixTrainer
 from vdequant.training.pix2pix_pairs import Pairs
 from vdequant.training.validation_pix2pix import gains
@@ -45,7 +45,6 @@ WHAT = {
     "pix2pix-fq": "It sees the colors of a picture, AB of LAB, and answers finer ones; luma is the source's own.",
     "pix2pix": "It sees RGB and answers RGB: the baseline that Pix2Pix-FQ is compared with.",
 }
-OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _card(order: PixOrder, trainer: PixTrainer, held: Sequence[np.ndarray]) -> s
         residual=f"; its answer, at most {spec.residual:g}, is added to its input" if spec.residual else "",
         relative=" in units of what each crop lost" if settings.relative else "",
         parameters=count_parameters(trainer.average),
-        data=OWN_DATA.format(folders=", ".join(str(folder) for folder in order.folders)),
+        data=own_data(order.folders),
         steps=trainer.progress.steps,
         batch=settings.batch,
         side=settings.side,

@@ -12,7 +12,7 @@ import torch
 from vdequant.errors import UsageError
 from vdequant.models.prior import PUBLISHED, SMALL, Critic, PriorSpec, Vae
 from vdequant.models.prior_weights import Prior, read_prior, write_prior
-from vdequant.training.export import count_parameters, revision
+from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.lesson_prior import PriorLesson, vae_loss, verdict_loss
 from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.loop_gan import GanTrainer
@@ -21,7 +21,6 @@ from vdequant.training.recipe_cellnet import check_torch
 
 SIZES: dict[str, PriorSpec] = {"small": SMALL, "published": PUBLISHED}
 KINDS = ("vae", "gan", "critic")
-OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
 CARD = """# {name}
 
 A generator of {side}x{side} pictures from {latent} Gaussian numbers, the prior of the restorer `map`; with the encoder
@@ -144,7 +143,7 @@ class _Unscored(PriorLesson):
 
 
 def _card(order: PriorOrder, prior: Prior, report: PriorReport) -> str:
-    data = order.card or OWN_DATA.format(folders=", ".join(map(str, order.folders)))
+    data = order.card or own_data(order.folders)
     scores = {name: value for name, value in report.scores.items() if name in ("psnr", "nats")}
     return CARD.format(
         name=order.output.stem,

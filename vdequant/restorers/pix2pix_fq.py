@@ -30,7 +30,7 @@ class Pix2PixFq:
 
     The packaged generator was trained for minutes and adds a small correction to the source's colors. Projected, on 15
     held-out tiles with 10 to 50 % of the bits cut: 0.19 to 0.37 dB more than the stored picture, where the baseline
-    changes nothing; the error in AB is 6 to 7 % smaller at 20 to 50 %, and 5 % larger at 10 %, where it is below one code.
+    changes nothing; the error in AB is 6 to 7 % smaller at 20 to 50 %, and 5 % larger at 10 %, where it is tiny.
 
     See :class:`~vdequant.restorers.base.Restorer` for the promises.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -44,9 +44,10 @@ class JpegBatch:
 
     def to(self, device: torch.device) -> JpegBatch:
         """The same on ``device``."""
-        planes = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved = {name: value.to(device) for name, value in planes.items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        truth, stored, luma, chroma, usual = (
+            plane.to(device) for plane in (self.truth, self.stored, self.luma, self.chroma, self.usual)
+        )
+        return JpegBatch(truth, stored, luma, chroma, usual, self.across, self.down)
 
 
 Tables = tuple[np.ndarray, np.ndarray]  # luma and chroma, (8, 8) whole numbers 1..255

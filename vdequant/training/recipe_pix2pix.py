@@ -24,7 +24,10 @@ CHANNELS = {"pix2pix-fq": 2, "pix2pix": 3}  # of the networks: colors, or the wh
 SHIPPED = UnetSpec(channels=2, width=48, downs=3, norm="none", dropout=0.0, residual=0.1)
 SPECS = {"s": SHIPPED, "l": PUBLISHED}
 PATCH_WIDTHS = {"s": 16, "l": 64}  # of the discriminators
-SETTINGS = {"s": PixSettings(batch=8, side=64, rate=1e-3, relative=True, decay=0.995), "l": PixSettings()}
+SETTINGS = {
+    "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, decay=0.995),
+    "l": PixSettings(),
+}
 SMOKE = UnetSpec(channels=2, width=4, downs=3, dropout=0.0, residual=0.1)
 SMOKE_STEPS = 60
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vdequant.cli.console import Console
+from vdequant.cli.train_settings import check_files
 from vdequant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,10 +118,7 @@ def check(args: argparse.Namespace) -> None:
     Raises:
         UsageError: a number out of range, or --data or -o missing.
     """
-    if not args.data or args.output is None:
-        raise UsageError("expected --data DIR and -o FILE, or --smoke; see vdequant train --help")
-    if args.output.suffix != ".safetensors":
-        raise UsageError(f"expected -o with the suffix .safetensors, got {args.output}")
+    check_files(args)
     given = vars(args)
     for name in ("steps", "minutes", "epochs", "batch", "side", "rate", "channels"):
         if name in given and given[name] <= 0:

@@ -23,7 +23,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options; those left out keep the values of the size: s the shipped network, l the published one."""
     group = parser.add_argument_group("pix2pix-fq, pix2pix")
     weight = group.add_mutually_exclusive_group()
-    weight.add_argument("--l1-weight", type=float, metavar="W", help="of L1 beside the adversarial loss (published: 100; of size s 1000)")
+    weight.add_argument(
+        "--l1-weight",
+        type=float,
+        metavar="W",
+        help="of L1 beside the adversarial loss (published: 100; of size s 1000)",
+    )
     weight.add_argument("--no-l1", dest="l1_weight", action="store_const", const=0.0, help="the adversarial loss alone")
     group.add_argument(
         "--average", dest="decay", type=float, metavar="D", help="decay of the moving average of the weights; 0: none"

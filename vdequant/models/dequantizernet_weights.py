@@ -5,24 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from vdequant.errors import ModelError
 from vdequant.models.dequantizernet import Generator, GeneratorSpec
-from vdequant.models.weights import packaged, read_tensors
+from vdequant.models.weights import is_format, packaged, read_tensors
 
 GENERATOR_FORMAT = "vdequant-dequantizernet-1"
 
 
 def is_generator(path: Path) -> bool:
     """Whether the file says that it holds a generator, as ``vdequant train dequantizernet`` writes it."""
-    if path.suffix.lower() != ".safetensors":
-        return False
-    try:
-        with safe_open(str(path), framework="pt") as weights:
-            return (weights.metadata() or {}).get("format") == GENERATOR_FORMAT
-    except (SafetensorError, OSError):
-        return False
+    return is_format(path, GENERATOR_FORMAT)
 
 
 def read_generator(path: Path) -> Generator:

@@ -9,13 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from vdequant.errors import ModelError
 from vdequant.models.prior import Critic, Encoder, Generator, PriorSpec
-from vdequant.models.weights import packaged, read_tensors
+from vdequant.models.weights import is_format, packaged, read_tensors
 
 FORMAT = "vdequant-prior-1"
 
@@ -86,13 +85,7 @@ def read_prior(path: Path) -> Prior:
 
 def is_prior(path: Path) -> bool:
     """Whether a file holds a prior; False for one that cannot be read, about which others know more to say."""
-    if path.suffix.lower() != ".safetensors":
-        return False
-    try:
-        with safe_open(str(path), framework="pt") as weights:
-            return (weights.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
+    return is_format(path, FORMAT)
 
 
 @lru_cache(maxsize=4)

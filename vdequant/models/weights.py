@@ -26,6 +26,17 @@ def packaged(name: str) -> Path:
     return path
 
 
+def is_format(path: Path, kind: str) -> bool:
+    """Whether a file says that it is of the format ``kind``; False for one that cannot be read, for others to judge."""
+    if path.suffix.lower() != ".safetensors":
+        return False
+    try:
+        with safe_open(str(path), framework="pt") as weights:
+            return (weights.metadata() or {}).get("format") == kind
+    except (SafetensorError, OSError):
+        return False
+
+
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Spec, from the file's metadata, and tensors, as float32, of a safetensors file of the format ``kind``.
 

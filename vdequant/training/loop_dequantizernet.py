@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +31,7 @@ from vdequant.training.pairs_dequantizernet import HeldBack, JpegSampler, Pairs,
 from vdequant.training.perceptual import Extractor, make_extractor
 from vdequant.training.picture_losses import LossWeights, PictureLoss, fooling_loss, telling_loss
 from vdequant.training.prefetch import numbered
+from vdequant.training.sitting import Sitting, share_done
 from vdequant.training.tracking import make_tracker
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -158,9 +158,10 @@ class AdversarialTrainer:
     @property
     def done(self) -> float:
         """Share of the run that is behind, 0 to 1."""
-        if self.settings.minutes and not self.settings.steps:
-            return min(1.0, self.progress.seconds / (60 * self.settings.minutes))
-        return min(1.0, self.progress.steps / (self.settings.steps or self.settings.epochs * self.epoch_steps))
+        steps = self.settings.steps
+        if not steps and not self.settings.minutes:
+            steps = self.settings.epochs * self.epoch_steps
+        return share_done(self.progress, steps, self.settings.minutes)
 
     def start_from(self, generator: Generator, discriminator: dict[str, Tensor] | None = None) -> None:
         """Begin with these weights instead of random ones, as experiment Phi does with Gimel's.
@@ -243,6 +244,10 @@ class AdversarialTrainer:
         sampler = JpegSampler(self.tiles, settings.qualities, settings.side, settings.seed)
         return numbered(partial(sampler.batch, settings.batch), self.progress.steps + 1)
 
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.checkpoints.save(self.progress)
+
     def run(self, told: Callable[[AdversarialTrainer, float], None] | None = None) -> Generator:
         """Train until the end of the schedule.
 
@@ -254,22 +259,20 @@ class AdversarialTrainer:
         """
         held = HeldBack(self.tiles, self.settings.qualities, self.settings.side)
         period = self.settings.validate_every or self.epoch_steps
-        saved = mark = time.monotonic()
-        before, recent = self.progress.seconds, list[tuple[float, float]]()
+        sitting = Sitting(self.progress, self.save, self.settings.save_every)
+        recent: list[tuple[float, float]] = []
         for pairs in self._batches():
             if self.done >= 1:
                 break
             recent.append(self.step(pairs.to(self.device)))
-            self.progress.seconds = before + time.monotonic() - mark
+            sitting.count()
             if self.progress.steps % self.settings.log_every == 0:
                 self._write(recent, told)
                 recent.clear()
             if self.progress.steps % period == 0 or self.done >= 1:
                 self._validate(held)
-            if time.monotonic() - saved > self.settings.save_every:
-                self.checkpoints.save(self.progress)
-                saved = time.monotonic()
-        self.checkpoints.save(self.progress)
+            sitting.save_if_due()
+        self.save()
         self.tracker.close()
         if self.best:
             self.checkpoints.load("best")

@@ -24,7 +24,7 @@ from vdequant.errors import InputError, ModelError, UsageError
 from vdequant.models.dequantizernet import DiscriminatorSpec, Generator, GeneratorSpec
 from vdequant.models.dequantizernet_weights import GENERATOR_FORMAT, read_generator
 from vdequant.training.data import SIDE, gradient
-from vdequant.training.export import count_parameters, revision
+from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_dequantizernet import AdversarialSettings, AdversarialTrainer
 from vdequant.training.pairs_dequantizernet import Tiles, load_tiles
 from vdequant.training.picture_losses import LossWeights
@@ -48,7 +48,6 @@ SHIPPED_SETTINGS = AdversarialSettings(
 )
 SMOKE_STEPS = 40
 HALF_ABOVE = 1 << 18  # parameters: files above 1 MB are written in half precision
-OWN_DATA = "- **Training pictures and licence**: those of {folders}; the weights inherit what their licence asks."
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,6 @@ quality. Experiment {experiment}: {parameters:,} parameters, {macs:,} multiply-a
 def model_card(order: DequantizernetOrder, trainer: AdversarialTrainer) -> str:
     """The Markdown card of a trained generator."""
     settings, spec = trainer.settings, trainer.result.spec
-    folders = ", ".join(str(folder) for folder in order.folders)
     scores = {name: value for name, value in trainer.best.items() if name not in ("mean", "steps")}
     return CARD.format(
         name=order.output.stem,
@@ -213,7 +211,7 @@ def model_card(order: DequantizernetOrder, trainer: AdversarialTrainer) -> str:
         macs=spec.macs,
         radius=spec.radius,
         form=", ".join(f"{name} {value}" for name, value in asdict(spec).items()),
-        data=order.card or OWN_DATA.format(folders=folders),
+        data=order.card or own_data(order.folders),
         qualities=", ".join(str(quality) for quality in sorted(set(settings.qualities))),
         start=f"from the weights of {order.init}, " if order.init else "",
         steps=trainer.progress.steps,

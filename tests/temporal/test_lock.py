@@ -52,6 +52,22 @@ def test_held_values_stay_in_their_cells() -> None:
         assert LEVELS.cells(frame.y).contains(x).all()
 
 
+def test_what_lags_behind_stays_in_a_palettes_slanted_cells() -> None:
+    """Clamping each channel of the old value to near the new one alone would end beyond both."""
+    palette = PaletteQuantizer(torch.tensor([[0.0, 0, 0], [1, 1, 1]]))
+    y = torch.zeros(1, 3, 32, 32)
+    moved = y.clone()
+    moved[..., 4, 4] = 1.0
+    ends = [torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, 32, 32) for color in ([1.0, 0.45, 0], [0.75, 0, 0.7])]
+    lock = Lock(play=0.4)
+    elsewhere = y.clone()
+    elsewhere[..., 20, 20] = 1.0  # a repeated picture would be held as it is
+    for stored, value in ((moved, moved), (y, ends[0]), (elsewhere, ends[1])):
+        held = lock.push(RestoredFrame(stored, value, palette.cells, pixelwise=True))[0].restored
+    assert palette.cells(y).contains(held)[..., 4, 4].all()
+    assert 0 < float((held - ends[1])[..., 4, 4].abs().max()) <= 0.4 + 1e-6
+
+
 def test_palette_values_are_held_to_the_last_bit() -> None:
     palette = PaletteQuantizer(torch.rand(6, 3))
     y = palette.quantize(torch.rand(1, 3, 16, 16))

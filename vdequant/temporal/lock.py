@@ -66,7 +66,10 @@ class Lock:
         same = (frame.y == held.y).all(1, keepdim=True)
         held.untouched &= same
         fresh = frame.restored
-        near = torch.minimum(torch.maximum(held.value, fresh - self.play), fresh + self.play)
+        # On the line from one value to the other, for cells are convex but need not be boxes.
+        behind = held.value - fresh
+        share = self.play / behind.abs().amax(1, keepdim=True).clamp(min=self.play)
+        near = torch.where(share < 1, fresh + share * behind, held.value)
         value = torch.where(same, near, fresh)
         value = torch.where(held.untouched, held.value, value)
         if frame.pixelwise:

@@ -9,9 +9,9 @@ import torch
 
 from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet, CellnetSpec, cell_features
-from vdequant.models.weights import packaged, read_cellnet
+from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
+from vdequant.models.weights import packaged
 from vdequant.quantizers.base import box_room
-from vdequant.training.export import export_cellnet
 
 SPEC = CellnetSpec(channels=2, dilations=(1, 2))
 
@@ -68,7 +68,7 @@ def test_features_see_one_level_alike_at_any_depth() -> None:
 
 def test_weights_survive_export_and_loading(tmp_path: Path) -> None:
     net = noisy()
-    export_cellnet(net, tmp_path / "net.safetensors")
+    write_cellnet(net, tmp_path / "net.safetensors")
     loaded = read_cellnet(tmp_path / "net.safetensors")
     stored = torch.rand(1, 3, 9, 9)
     assert torch.equal(run(loaded, stored), run(net, stored))

@@ -11,8 +11,7 @@ from torch import nn
 
 from vdequant.errors import ModelError
 from vdequant.models.dequantizernet import Discriminator, DiscriminatorSpec, Generator, GeneratorSpec
-from vdequant.models.dequantizernet_weights import read_generator
-from vdequant.training.recipe_dequantizernet import export_generator
+from vdequant.models.dequantizernet_weights import read_generator, write_generator
 
 SPEC = GeneratorSpec(channels=4, blocks=2, ends=3)
 BARE = replace(SPEC, norm="none")
@@ -117,7 +116,7 @@ def test_the_discriminator_halves_its_pictures_at_each_level() -> None:
 @pytest.mark.parametrize("spec", [SPEC, replace(SPEC, channels=96, blocks=3)], ids=["small", "half precision"])
 def test_weights_survive_export_and_loading(spec: GeneratorSpec, tmp_path: Path) -> None:
     net, x = noisy(spec), pictures(1, 9, 9)
-    export_generator(net, tmp_path / "net.safetensors")
+    write_generator(net, tmp_path / "net.safetensors")
     loaded = read_generator(tmp_path / "net.safetensors")
     assert loaded.spec == spec
     torch.testing.assert_close(loaded(x), net(x), rtol=0, atol=0 if spec is SPEC else 0.02)

@@ -13,10 +13,10 @@ from vdequant.evaluation.methods import Nothing
 from vdequant.evaluation.peers import make_peer
 from vdequant.metrics.fidelity import psnr
 from vdequant.models.dequantizernet import Generator, GeneratorSpec
+from vdequant.models.dequantizernet_weights import write_generator
 from vdequant.pipeline import load_restorer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.dequantizernet import Dequantizernet
-from vdequant.training.recipe_dequantizernet import export_generator
 
 
 @pytest.mark.parametrize("quality", [1, 10])
@@ -39,7 +39,7 @@ def own(tmp_path: Path) -> Path:
     """A file of weights as ``vdequant train dequantizernet`` writes it, of a network that brightens a little."""
     net = Generator(GeneratorSpec(channels=2, blocks=1, ends=3, norm="none", upsampling=1, shrink=True, long_skip=True))
     torch.nn.init.constant_(net.tail.bias, 0.1)
-    export_generator(net, tmp_path / "own.safetensors")
+    write_generator(net, tmp_path / "own.safetensors")
     return tmp_path / "own.safetensors"
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vdequant.errors import InputError
 from vdequant.models.cellnet import CellnetSpec
-from vdequant.models.weights import read_cellnet
+from vdequant.models.cellnet_weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import json
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from vdequant.errors import ModelError
 from vdequant.models.prior import Critic, Encoder, Generator, PriorSpec
-from vdequant.models.weights import is_format, packaged, read_tensors
+from vdequant.models.weights import fresh, is_format, read_tensors, write_tensors
 
 FORMAT = "vdequant-prior-1"
 
@@ -53,12 +49,9 @@ class Prior:
 def write_prior(prior: Prior, path: Path) -> None:
     """Save as half precision, which loses nothing that a search could notice."""
     tensors = {
-        f"{name}.{key}": tensor.detach().cpu().half().contiguous()
-        for name, part in prior.parts().items()
-        for key, tensor in part.state_dict().items()
+        f"{name}.{key}": tensor for name, part in prior.parts().items() for key, tensor in part.state_dict().items()
     }
-    save_file(tensors, str(path), metadata={"format": FORMAT, "spec": json.dumps(asdict(prior.spec))})
-    path.chmod(0o644)  # safetensors writes files that only their owner can read
+    write_tensors(tensors, prior.spec, path, FORMAT, half=True)
 
 
 def read_prior(path: Path) -> Prior:
@@ -88,11 +81,6 @@ def is_prior(path: Path) -> bool:
     return is_format(path, FORMAT)
 
 
-@lru_cache(maxsize=4)
-def _read_once(path: Path) -> Prior:
-    return read_prior(path)
-
-
 def packaged_prior(name: str) -> Prior:
-    """A prior that ships with the package, as networks of its own; read once a process."""
-    return copy.deepcopy(_read_once(packaged(name)))
+    """A prior that ships with the package, as networks of its own."""
+    return fresh(name, read_prior)

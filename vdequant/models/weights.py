@@ -1,21 +1,29 @@
-"""Finds, verifies and loads the weights that ship in the package, and weights files of the user's own."""
+"""Finds, verifies, reads and writes weights: safetensors files with the network's spec in their metadata.
+
+A network's own file beside this one names its format and how it is built from its spec; everything else is here.
+"""
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from vdequant.errors import ModelError
-from vdequant.models.cellnet import Cellnet, CellnetSpec
 
-FORMAT = "vdequant-cellnet-2"
+T = TypeVar("T")
+N = TypeVar("N", bound=nn.Module)
+COUNTER = "num_batches_tracked"  # of batch norm: whole numbers that only training reads
 
 
 def packaged(name: str) -> Path:
@@ -37,7 +45,7 @@ def is_format(path: Path, kind: str) -> bool:
         return False
 
 
-def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Spec, from the file's metadata, and tensors, as float32, of a safetensors file of the format ``kind``.
 
     Raises:
@@ -54,31 +62,47 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, torch
     return json.loads(facts["spec"]), tensors
 
 
-def read_cellnet(path: Path) -> Cellnet:
-    """Load a cellnet; its spec travels in the file's metadata.
+def write_tensors(tensors: Mapping[str, Tensor], spec: Any, path: Path, kind: str, *, half: bool) -> None:
+    """Write a file that :func:`read_tensors` reads.
+
+    Args:
+        tensors: by name; those of whole numbers are left out.
+        spec: a dataclass of plain values.
+        half: in half precision, else as float32.
+    """
+    dtype = torch.float16 if half else torch.float32
+    kept = {key: tensor for key, tensor in tensors.items() if tensor.is_floating_point()}
+    plain = {key: tensor.detach().cpu().to(dtype).contiguous() for key, tensor in kept.items()}
+    save_file(plain, str(path), metadata={"format": kind, "spec": json.dumps(asdict(spec))})
+    path.chmod(0o644)  # safetensors writes files that only their owner can read
+
+
+def read_network(path: Path, kind: str, make: Callable[[dict[str, Any]], N]) -> N:
+    """Load a network as float32 on the CPU, ready for use.
+
+    Args:
+        make: builds it from the spec's fields.
 
     Raises:
         ModelError: the file is damaged, of another format, or its tensors do not fit its spec.
     """
-    fields, tensors = read_tensors(path, FORMAT)
-    net = Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), fields.get("context", 0)))
+    fields, tensors = read_tensors(path, kind)
     try:
-        net.load_state_dict(tensors)
-    except RuntimeError as error:
+        net = make(fields)
+        wrong = net.load_state_dict(tensors, strict=False)
+    except (RuntimeError, TypeError, KeyError, ValueError) as error:
         raise ModelError(f"the weights in {path} do not fit their spec {fields}; reinstall") from error
+    if wrong.unexpected_keys or any(not key.endswith(COUNTER) for key in wrong.missing_keys):
+        raise ModelError(f"the weights in {path} do not fit their spec {fields}; reinstall")
     return net.eval().requires_grad_(False)
 
 
-@lru_cache(maxsize=8)
-def cellnet_parameters(name: str) -> tuple[CellnetSpec, dict[str, torch.Tensor]]:
-    """Spec and tensors of a packaged cellnet, read once a process."""
-    net = read_cellnet(packaged(name))
-    return net.spec, net.state_dict()
+@lru_cache(maxsize=16)
+def _read_once(read: Callable[[Path], T], path: Path) -> T:
+    return read(path)
 
 
-def fresh_cellnet(name: str) -> nn.Module:
-    """A packaged cellnet as a module of its own, ready to be moved to a device and dtype."""
-    spec, tensors = cellnet_parameters(name)
-    net = Cellnet(spec)
-    net.load_state_dict(tensors)
-    return net.eval().requires_grad_(False)
+def fresh(name: str, read: Callable[[Path], T]) -> T:
+    """What ``read`` makes of a packaged file, to be moved to a device and dtype; the file is read once a process."""
+    mine: T = copy.deepcopy(_read_once(read, packaged(name)))
+    return mine

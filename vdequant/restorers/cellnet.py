@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_picture
-from vdequant.models.cellnet import Cellnet
-from vdequant.models.weights import fresh_cellnet
+from vdequant.models.cellnet_weights import fresh_cellnet
 from vdequant.quantizers.base import Cells, box_room, room_of
 from vdequant.restorers.base import Needs
 
@@ -20,7 +19,7 @@ class _CellnetRestorer:
     name = ""
 
     def __init__(self) -> None:
-        self.net: Cellnet = fresh_cellnet(self.name)  # type: ignore[assignment]
+        self.net = fresh_cellnet(self.name)
         self.needs = Needs(halo=self.net.spec.radius, align=self.net.spec.align)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> _CellnetRestorer:

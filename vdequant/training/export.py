@@ -1,28 +1,19 @@
-"""Writes shipped weights: safetensors in half precision, with the spec in the metadata and a model card beside."""
+"""The model cards of trained weights: data, licence, steps, scores."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from vdequant.models.cellnet import Cellnet
-from vdequant.models.weights import FORMAT
 from vdequant.training.data import Batch
 from vdequant.training.loop import Trainer
-
-
-def export_cellnet(net: Cellnet, path: Path) -> None:
-    """Save ``net`` as float32 below 1 MB, where half precision would save nothing worth its rounding."""
-    tensors = {key: tensor.detach().cpu().float().contiguous() for key, tensor in net.state_dict().items()}
-    save_file(tensors, str(path), metadata={"format": FORMAT, "spec": json.dumps(asdict(net.spec))})
-    path.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def count_parameters(net: torch.nn.Module) -> int:
@@ -93,22 +84,30 @@ def _installed() -> str:
         return "unknown"
 
 
+def run_facts(trainer: Trainer[Any, Any]) -> dict[str, object]:
+    """What every card tells of a run, by the name of its place in the card."""
+    best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
+    return {
+        "parameters": count_parameters(trainer.average),
+        "steps": trainer.steps,
+        "batch": trainer.settings.batch,
+        "side": trainer.settings.side,
+        "seconds": trainer.seconds,
+        "device": trainer.device,
+        "rate": trainer.settings.rate,
+        "revision": revision(),
+        "scores": ", ".join(f"{kind} {score:+.2f}" for kind, score in best.items()) or "not measured",
+    }
+
+
 def model_card(facts: CardFacts, trainer: Trainer[Cellnet, Batch]) -> str:
     """The Markdown card of a trained cellnet."""
-    best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
+    spec = trainer.net.spec
     return CARD.format(
         name=facts.name,
         data=facts.data,
         before=facts.before,
-        parameters=count_parameters(trainer.average),
-        macs=trainer.net.spec.macs,
-        radius=trainer.net.spec.radius,
-        steps=trainer.steps,
-        batch=trainer.settings.batch,
-        side=trainer.settings.side,
-        seconds=trainer.seconds,
-        device=trainer.device,
-        rate=trainer.settings.rate,
-        revision=revision(),
-        scores=", ".join(f"{kind} {score:+.2f}" for kind, score in best.items()) or "not measured",
+        macs=spec.macs,
+        radius=spec.radius,
+        **run_facts(trainer),
     )

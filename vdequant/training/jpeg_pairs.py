@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vdequant.quantizers.jpeg_codec import CHROMA_STEPS, HALVED, LUMA_STEPS, Subsampling
+from vdequant.quantizers.jpeg_codec import HALVED, Subsampling, tables_of
 from vdequant.training.data import SIDE, to_tensor
 
 MARGIN = 16  # pixels around a crop, so that its chroma is upsampled as inside a picture; also the grid's period
@@ -55,9 +55,8 @@ Tables = tuple[np.ndarray, np.ndarray]  # luma and chroma, (8, 8) whole numbers 
 
 def standard_tables(quality: int) -> Tables:
     """libjpeg's tables of a quality, 1 to 100."""
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    luma, chroma = (np.array(table, np.float64) for table in (LUMA_STEPS, CHROMA_STEPS))
-    return tuple(np.clip((table * percent + 50) // 100, 1, 255) for table in (luma, chroma))  # type: ignore[return-value]
+    luma, chroma = tables_of(quality)
+    return luma.numpy(), chroma.numpy()
 
 
 def usual_error(tables: Tables) -> float:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vdequant.training.data import SIDE, read_tiles, source_is_held
+from vdequant.training.jpeg_pairs import jpeg_roundtrip, standard_tables
 
 SHRUNK_SHARE = 0.5  # of the crops come from a tile made smaller
 HELD = 24  # held-back pictures that are scored, of each quality
@@ -64,9 +65,7 @@ def load_tiles(folders: Sequence[Path]) -> Tiles:
 
 def jpeg(picture: Pixels, quality: int) -> Pixels:
     """What is shown of ``picture`` after JPEG of that quality, 1..100, with OpenCV's default 4:2:0 chroma."""
-    _, file = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    shown = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(shown[..., ::-1])
+    return jpeg_roundtrip(picture, standard_tables(quality), "420")
 
 
 def signed(pictures: Sequence[Pixels]) -> Tensor:

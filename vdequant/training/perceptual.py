@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet
-from vdequant.models.weights import packaged, read_cellnet
+from vdequant.models.cellnet_weights import read_cellnet
+from vdequant.models.weights import packaged
 
 Extractor = Literal["auto", "vgg19", "cellnet-m"]
 EXTRACTORS: tuple[Extractor, ...] = ("auto", "vgg19", "cellnet-m")

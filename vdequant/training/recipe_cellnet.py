@@ -12,10 +12,10 @@ import torch
 
 from vdequant.errors import InputError, UsageError
 from vdequant.models.cellnet import LARGE, MEDIUM, SMALL, Cellnet, CellnetSpec
-from vdequant.models.weights import read_cellnet
+from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Batch, build_bank, gradient, palettes_of
-from vdequant.training.export import CardFacts, export_cellnet, model_card, own_data
+from vdequant.training.export import CardFacts, model_card, own_data
 from vdequant.training.lesson_cellnet import CellnetLesson, loss_of
 from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.parallel import Ranks, join, leave
@@ -101,7 +101,7 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
         trainer.run(CellnetLesson(_bank(order.folders, order.runs)), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
-            export_cellnet(trainer.average, order.output)
+            write_cellnet(trainer.average, order.output)
             card = order.card or own_data(order.folders)
             facts = CardFacts(order.output.stem, card, order.before)
             order.output.with_suffix(".md").write_text(model_card(facts, trainer))

@@ -11,18 +11,16 @@ input, no normalization, inner layers at half size, mostly pixel loss, Muon, cos
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from vdequant.errors import InputError, ModelError, UsageError
 from vdequant.models.dequantizernet import DiscriminatorSpec, Generator, GeneratorSpec
-from vdequant.models.dequantizernet_weights import GENERATOR_FORMAT, read_generator
+from vdequant.models.dequantizernet_weights import read_generator, write_generator
 from vdequant.training.data import SIDE, gradient
 from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_dequantizernet import AdversarialSettings, AdversarialTrainer
@@ -47,7 +45,6 @@ SHIPPED_SETTINGS = AdversarialSettings(
     losses=LossWeights(adversarial=1e-4, content=0.0, relative=1.0),
 )
 SMOKE_STEPS = 40
-HALF_ABOVE = 1 << 18  # parameters: files above 1 MB are written in half precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +120,6 @@ def start_of(experiment: str, runs: Path) -> Path | None:
     return path
 
 
-def export_generator(net: Generator, path: Path) -> None:
-    """Save a generator, in half precision when the file would be larger than 1 MB."""
-    half = count_parameters(net) > HALF_ABOVE
-    tensors = {}
-    for name, tensor in net.state_dict().items():
-        kept = tensor.detach().cpu().contiguous()
-        tensors[name] = kept.half() if half and kept.is_floating_point() else kept
-    save_file(tensors, str(path), metadata={"format": GENERATOR_FORMAT, "spec": json.dumps(asdict(net.spec))})
-    path.chmod(0o644)  # safetensors writes files that only their owner can read
-
-
 def _begin(trainer: AdversarialTrainer, order: DequantizernetOrder) -> None:
     """Give the trainer the weights of ``order.init``."""
     if order.init is None or trainer.progress.steps:
@@ -179,7 +165,7 @@ def train_dequantizernet(
     _begin(trainer, order)
     net = trainer.run(told)
     order.output.parent.mkdir(parents=True, exist_ok=True)
-    export_generator(net, order.output)
+    write_generator(net, order.output)
     order.output.with_suffix(".md").write_text(model_card(order, trainer), encoding="utf-8")
     return trainer
 

@@ -12,7 +12,7 @@ import torch
 from vdequant.models.jpegnet import SHIPPED, Jpegnet, JpegnetSpec
 from vdequant.models.jpegnet_weights import write_jpegnet
 from vdequant.training.data import SIDE, gradient
-from vdequant.training.export import count_parameters, own_data, revision
+from vdequant.training.export import own_data, run_facts
 from vdequant.training.jpeg_pairs import JpegBatch
 from vdequant.training.lesson_jpeg import JpegLesson, loss_of
 from vdequant.training.loop import Trainer, TrainSettings
@@ -101,19 +101,10 @@ def smoke(runs: Path) -> tuple[float, float]:
 
 
 def _card(order: JpegOrder, trainer: JpegTrainer) -> str:
-    best = {kind: score for kind, score in trainer.best.items() if kind not in ("mean", "steps")}
     return CARD.format(
         name=order.output.stem,
         data=order.card or own_data(order.folders),
-        parameters=count_parameters(trainer.average),
-        macs=trainer.net.spec.macs,
-        radius=trainer.net.spec.radius,
-        steps=trainer.steps,
-        batch=trainer.settings.batch,
-        side=trainer.settings.side,
-        seconds=trainer.seconds,
-        device=trainer.device,
-        rate=trainer.settings.rate,
-        revision=revision(),
-        scores=", ".join(f"{kind} {score:+.2f}" for kind, score in best.items()) or "not measured",
+        macs=order.spec.macs,
+        radius=order.spec.radius,
+        **run_facts(trainer),
     )

@@ -46,6 +46,7 @@ JOINERS = (
     "palette_targets",
     "palette_wishes",
     "repaletting",
+    "running",
     "recoloring",
 )
 ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")

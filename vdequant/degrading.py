@@ -31,9 +31,10 @@ from vdequant.observing import Observer, Silent
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.consoles import CONSOLES
 from vdequant.quantizers.spec import Request, parse_target, resolve_target, with_dither
+from vdequant.running import NO_TRANSPARENCY, run_workers
 from vdequant.schedule.cpu import CpuWorkers
 from vdequant.schedule.device import usable_cores
-from vdequant.schedule.stages import StageReport, run_stages
+from vdequant.schedule.stages import StageReport
 from vdequant.settings import Settings
 
 SAMPLES = 12  # frames that the palette of a clip is made of
@@ -122,6 +123,7 @@ class DegradingSummary:
     fps: float
     bytes: int
     quantizer: str
+    damage: str
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -258,35 +260,15 @@ def degrade(
         with open_sink(planned, source, overwrite=settings.overwrite) as sink:
             observer.planned(DegradingPlan(source.info, quantizer, per_frame, planned))
             writer = _Writer(sink, planned, size)
-            report = _run(source, _worker(find, size, planned), writer, settings, observer)
+            workers = CpuWorkers(_worker(find, size, planned), settings.workers or usable_cores())
+            report = run_workers(source, source, workers, writer, observer)
             finished = sink.finish()
-            warnings = (*source.warnings, *sink.warnings)
+            warnings, damage = (*source.warnings, *sink.warnings), source.damage.line()
     if writer.lost_alpha:
-        warnings = (*warnings, "video holds no transparency; it was dropped (a folder of pictures keeps it)")
+        warnings = (*warnings, NO_TRANSPARENCY)
     for text in warnings:
         observer.warned(text)
-    return _summary(input, planned, quantizer, report, finished, warnings)
-
-
-def _run(
-    source: Source,
-    work: Callable[[Frame], tuple[Tensor, ...]],
-    writer: _Writer,
-    settings: Settings,
-    observer: Observer[DegradingPlan],
-) -> StageReport:
-    total = source.info.frames
-    workers = CpuWorkers(work, settings.workers or usable_cores())
-    try:
-        return run_stages(
-            source,
-            workers,
-            writer,
-            progressed=lambda done: observer.progressed(done, total),
-            stop=source.stop,
-        )
-    finally:
-        workers.close()
+    return _summary(input, planned, quantizer, report, finished, damage, warnings)
 
 
 def _summary(
@@ -295,6 +277,7 @@ def _summary(
     quantizer: Quantizer,
     report: StageReport,
     finished: Finished,
+    damage: str,
     warnings: tuple[str, ...],
 ) -> DegradingSummary:
     seconds = report.times.wall
@@ -309,5 +292,6 @@ def _summary(
         fps=report.frames / seconds if seconds else 0.0,
         bytes=finished.bytes,
         quantizer=quantizer.describe(),
+        damage=damage,
         warnings=warnings,
     )

@@ -22,7 +22,6 @@ from vdequant.edits.palette_transfer import PaletteTransfer, Transferred
 from vdequant.errors import UsageError
 from vdequant.frame_work import Recipe, expand, margin_of, restore_native
 from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
-from vdequant.media.contracts import Source
 from vdequant.media.locking import writing_alone
 from vdequant.media.pipe import is_stream
 from vdequant.media.plan import OutputPlan, plan_output
@@ -36,10 +35,11 @@ from vdequant.pipeline import load_restorer
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers import check_restorer
+from vdequant.running import NO_TRANSPARENCY, run_workers
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.device import Engine, choose_engine
 from vdequant.schedule.shortage import shortage_in_words
-from vdequant.schedule.stages import StageReport, run_stages
+from vdequant.schedule.stages import StageReport
 from vdequant.schedule.tiles import automatic_side
 from vdequant.settings import Settings
 from vdequant.shots import with_shots
@@ -258,28 +258,17 @@ def _transfer(
         work = _Work(mappings, _recipe(settings, engine, name, planned, source.info), planned, engine)
         work.texture = wish.texture
         writer = _Writer(sink, planned)
-        report = _run(source, work, writer, engine, observer)
+        items = with_shots(source, [mapping.frame for mapping in work.mappings], work.begin)
+        report = run_workers(items, source, PlannedWorkers(work.plan, engine.workers), writer, observer)
         finished = sink.finish()
         warnings, damage = (*source.warnings, *sink.warnings), source.damage.line()
     if wish.save_mapping:
         save_mappings(mappings, wish.save_mapping)
     if writer.lost_alpha:
-        warnings = (*warnings, "video holds no transparency; it was dropped (a folder of pictures keeps it)")
+        warnings = (*warnings, NO_TRANSPARENCY)
     for text in warnings:
         observer.warned(text)
     return _summary(input, wish, name, mappings, planned, writer, report, finished, damage, warnings)
-
-
-def _run(source: Source, work: _Work, writer: _Writer, engine: Engine, observer: Observer[PalettePlan]) -> StageReport:
-    total = source.info.frames
-    workers = PlannedWorkers(work.plan, engine.workers)
-    items = with_shots(source, [mapping.frame for mapping in work.mappings], work.begin)
-    try:
-        return run_stages(
-            items, workers, writer, progressed=lambda done: observer.progressed(done, total), stop=source.stop
-        )
-    finally:
-        workers.close()
 
 
 def _summary(

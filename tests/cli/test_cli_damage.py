@@ -68,6 +68,14 @@ def test_a_damaged_input_is_restored_with_exit_code_3_and_one_line(tmp_path: Pat
     assert [i for i in range(1, 12) if shown[i] == shown[i - 1]] == [4, 5, 9]
 
 
+def test_quantizing_a_damaged_input_says_so_too(tmp_path: Path, run: Any) -> None:
+    source, target = damaged(tmp_path / "in.mov"), tmp_path / "out.mkv"
+    ran = run("quantize", str(source), "-o", str(target), "--to", "m=4", "--json")
+    assert ran.code == 3
+    assert "3 pictures could not be decoded" in json.loads(ran.out)["damage"]
+    assert target.exists()
+
+
 def test_a_whole_input_is_no_damage(clip: Path, tmp_path: Path, run: Any) -> None:
     ran = run(clip, "-o", tmp_path / "out.mkv", *FAST, "--json")
     assert ran.code == 0

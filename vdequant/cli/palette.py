@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from vdequant.cli.console import DAMAGED, STOPPED, Console
+from vdequant.cli.console import Console
 from vdequant.cli.naming import suggested_output
+from vdequant.cli.one_job import run_one
 from vdequant.cli.options import Parser, add_input_options, add_reporting_options, restorer, scale
-from vdequant.cli.progress import Progress, percent, size
+from vdequant.cli.progress import Progress, frame_count, percent, size
 from vdequant.edits import METHODS, NEEDS_DIFFUSION, TEXTURES
 from vdequant.errors import UsageError
 from vdequant.restorers import RESTORERS
@@ -123,20 +123,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from vdequant.repaletting import transfer_palette
 
     wish = PaletteWish(**{name: given[name] for name in DEFAULTS}, changes=tuple(args.changes))
-    existed = os.path.exists(args.output)
-    with Progress(console) as progress:
-        try:
-            summary = transfer_palette(args.input, args.output, wish, settings, progress)
-        except KeyboardInterrupt:
-            progress.close()
-            kept = f"what was at {args.output} before is untouched" if existed else f"nothing was kept at {args.output}"
-            console.error(f"stopped; {kept}; run the same command again to start over")
-            return STOPPED
-    for line in summary_lines(summary):
-        console.note(line)
-    if console.as_json:
-        console.answer(summary.as_dict())
-    return DAMAGED if summary.damage else 0
+
+    def work(progress: Progress) -> PaletteSummary:
+        return transfer_palette(args.input, args.output, wish, settings, progress)
+
+    return run_one(args.output, console, work, summary_lines)
 
 
 def error_line(psnr: float | None, ssim: float | None) -> str:
@@ -147,10 +138,9 @@ def error_line(psnr: float | None, ssim: float | None) -> str:
 
 def summary_lines(summary: PaletteSummary) -> list[str]:
     """What was done, in two lines."""
-    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
     error = error_line(summary.palette_psnr, summary.palette_ssim)
     return [
-        f"done: {frames} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples have the color that was "
-        f"asked for; {error}",
+        f"done: {frame_count(summary.frames)} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples "
+        f"have the color that was asked for; {error}",
         f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]

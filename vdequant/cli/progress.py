@@ -77,7 +77,7 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, bar_format=SEARCH_BAR, dynamic_ncols=True, leave=False, file=sys.stderr)
-        self._bar.set_description_str(f"objective {objective:,.0f}", refresh=False)
+        self._bar.set_description_str(f"objective {objective:{',.0f' if objective >= 100 else '.3f'}}", refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
@@ -131,11 +131,16 @@ def size(count: int) -> str:
     return f"{count} bytes" if unit == "bytes" else f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
 
 
+def frame_count(count: int) -> str:
+    """A number of frames for people."""
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
 def summary_lines(summary: Summary) -> list[str]:
     """What was done, in two lines."""
     restored = summary.frames - summary.kept_frames
     unique = "" if summary.unique_frames == restored else f" ({summary.unique_frames} unique)"
-    frames = "1 frame" if restored == 1 else f"{restored} frames{unique}"
+    frames = frame_count(restored) + unique
     if summary.kept_frames:
         frames += f" and {summary.kept_frames} from before"
     busy = f" ({summary.busiest} was busy {summary.busy_share:.0%} of it)" if summary.busiest else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -11,10 +10,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from vdequant.cli.batch import run_all
-from vdequant.cli.console import STOPPED, Console
+from vdequant.cli.console import Console
 from vdequant.cli.naming import batch_outputs, is_folder_name, suggested_output
+from vdequant.cli.one_job import run_one
 from vdequant.cli.options import Parser, add_input_options, add_reporting_options, scale
-from vdequant.cli.progress import Progress, size
+from vdequant.cli.progress import Progress, frame_count, size
 from vdequant.errors import UsageError
 from vdequant.quantizers import DITHER_KINDS
 from vdequant.settings import Settings
@@ -130,20 +130,10 @@ def _check(inputs: list[str], output: str, to: str, *, as_json: bool) -> None:
 def _quantize_one(source: str, output: str, target: Target, settings: Settings, console: Console) -> int:
     from vdequant.degrading import degrade
 
-    existed = os.path.exists(output)
-    with Progress(console) as progress:
-        try:
-            summary = degrade(source, output, target, settings, progress)
-        except KeyboardInterrupt:
-            progress.close()
-            kept = f"what was at {output} before is untouched" if existed else f"nothing was kept at {output}"
-            console.error(f"stopped; {kept}; run the same command again to start over")
-            return STOPPED
-    for line in summary_lines(summary):
-        console.note(line)
-    if console.as_json:
-        console.answer(summary.as_dict())
-    return 0
+    def work(progress: Progress) -> DegradingSummary:
+        return degrade(source, output, target, settings, progress)
+
+    return run_one(output, console, work, summary_lines)
 
 
 def _quantize_all(inputs: list[str], folder: str, target: Target, settings: Settings, console: Console) -> int:
@@ -157,6 +147,5 @@ def _quantize_all(inputs: list[str], folder: str, target: Target, settings: Sett
 
 def summary_lines(summary: DegradingSummary) -> list[str]:
     """What was done, in one line."""
-    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
-    dimensions = f"{summary.width}x{summary.height}"
-    return [f"wrote: {summary.output} {dimensions}, {frames} in {summary.seconds:.1f} s, {size(summary.bytes)}"]
+    what = f"{summary.width}x{summary.height}, {frame_count(summary.frames)} in {summary.seconds:.1f} s"
+    return [f"wrote: {summary.output} {what}, {size(summary.bytes)}"]

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vdequant.cli import train_dequantizernet, train_pix2pix
 from vdequant.cli.console import Console
 from vdequant.cli.options import Parser, add_reporting_options
 from vdequant.cli.train_settings import settings_of
+from vdequant.cli.train_telling import say_trained, told_on
 from vdequant.errors import ModelError
-
-if TYPE_CHECKING:
-    from vdequant.training.recipe_cellnet import CellnetTrainer
 
 # name -> the module that adds its options and runs it
 MODELS: dict[str, str] = {
@@ -87,20 +84,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     settings = settings_of(args)
     order = Order(tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init)
 
-    def told(trainer: CellnetTrainer, loss: float) -> None:
-        if not trainer.ranks.first:
-            return
-        best = f", best {trainer.best['mean']:+.3f} dB" if trainer.best else ""
-        console.note(f"{trainer.done:5.1%}  step {trainer.steps}  {trainer.seconds:.0f} s  loss {loss:.4f}{best}")
-
-    trainer = train(order, told)
-    if not trainer.ranks.first:
-        return 0
-    if console.as_json:
-        console.answer({"output": str(args.output), "steps": trainer.steps, "gain_db": trainer.best})
-    else:
-        console.result(f"{args.output}: {trainer.steps} steps, {trainer.seconds:.0f} s")
-    return 0
+    return say_trained(args, console, train(order, told_on(console)))
 
 
 def smoke(folder: Path) -> tuple[float, float]:

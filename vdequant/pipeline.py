@@ -34,11 +34,12 @@ from vdequant.models.prior_weights import is_prior
 from vdequant.observing import Observer, Silent, connect
 from vdequant.planning import Plan, analyse, cost_of
 from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
-from vdequant.restorers.base import Restorer, Scaler
+from vdequant.restorers.base import Restorer, Sampled, Scaler
 from vdequant.restorers.community import CommunityRestorer
 from vdequant.restorers.dequantizernet import Dequantizernet
 from vdequant.restorers.ensemble import SelfEnsemble
 from vdequant.restorers.map_prior import MapPrior
+from vdequant.restorers.sampling import Sampling
 from vdequant.resuming import Segments, forget, keep_segments, telling
 from vdequant.reusing import ReusingWork, grain_of
 from vdequant.schedule.cpu import PlannedWorkers
@@ -106,11 +107,12 @@ class Summary:
         return asdict(self)
 
 
-def load_restorer(name: str, *, tiled: bool = False) -> Restorer:
+def load_restorer(name: str, *, tiled: bool = False, sampling: Sampling | None = None) -> Restorer:
     """Build a restorer of the table by name, or one from a file of weights.
 
     Args:
         tiled: the user asked for tiles, so that a network whose reach is unknown may be given them.
+        sampling: how "diffusion" draws its pictures.
     """
     check_restorer(name)
     if is_weights_file(name) and is_prior(Path(name)):
@@ -121,6 +123,8 @@ def load_restorer(name: str, *, tiled: bool = False) -> Restorer:
         return CommunityRestorer(Path(name), tiled=tiled)
     module, _, attribute = RESTORERS[name].partition(":")
     made: Restorer = getattr(import_module(module), attribute)()
+    if sampling is not None and isinstance(made, Sampled):
+        made.sampling = sampling
     return made
 
 
@@ -190,7 +194,8 @@ def _rgb(layout: Layout) -> Layout:
 
 def _asked(plan: Plan, settings: Settings) -> Restorer:
     """The plan's restorer on its device, asked eight times a picture if the user wants that."""
-    restorer = load_restorer(plan.restorer, tiled=bool(settings.tile)).to(plan.engine.device, plan.engine.dtype)
+    restorer = load_restorer(plan.restorer, tiled=bool(settings.tile), sampling=Sampling.of(settings))
+    restorer = restorer.to(plan.engine.device, plan.engine.dtype)
     return SelfEnsemble(restorer) if settings.tta else restorer
 
 

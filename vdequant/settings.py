@@ -15,6 +15,7 @@ NATIVE_GRIDS = ("auto", "off")
 SCALERS = ("nearest", "xbr")
 TEMPORALS = ("auto", "off", "lock", "flow")
 FLICKERS = ("keep", "blend")
+SAMPLERS = ("ddpm", "ddim", "dpm")
 STREAM_FORMATS = ("nut", "y4m", "rawvideo")
 MOST_PIXELS = 1 << 27  # 16384x8192; restoring one takes some 10 GB
 MOST_FRAMES = 10_000_000  # 46 hours at 60 a second
@@ -32,6 +33,10 @@ class Settings:
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
     mask: str = ""  # picture of the input's size: what is white there stays as it was
     tta: bool = False  # ask the restorer eight times, turned and mirrored, and take the mean
+    sampler: str = "ddpm"  # of the restorer diffusion: ddpm as published, ddim and dpm (DPM-Solver++) need fewer steps
+    steps: int = 0  # of the sampler; 0 = its default
+    seed: int = 0  # of its noise: the same one gives the same picture
+    samples: int = 1  # that are drawn; of several the mean is the result
     temporal: str = "auto"  # steady over time: lock equal colors in place, or follow the flow; auto: suits the source
     flicker: str = "keep"  # what is shown every other frame: keep, or blend both phases
     reuse: bool = True  # restore content that comes again, or moves by whole pixels, once
@@ -82,6 +87,12 @@ class Settings:
         if self.max_pixels < 1 or self.max_frames < 1:
             raise UsageError(
                 f"expected --max-pixels and --max-frames of 1 or more, got {self.max_pixels} and {self.max_frames}"
+            )
+        check_choice(self.sampler, SAMPLERS, "--sampler")
+        if not (0 <= self.steps <= 1000 and 1 <= self.samples <= 100 and 0 <= self.seed < 1 << 32):
+            raise UsageError(
+                "expected --steps of at most 1000, --samples from 1 to 100 and --seed from 0 to 4294967295, "
+                f"got {self.steps}, {self.samples} and {self.seed}"
             )
         check_choice(self.stream_format, STREAM_FORMATS, "--format")
         self._check_raw()

@@ -17,6 +17,7 @@ from vdequant.settings import (
     MOST_PIXELS,
     NATIVE_GRIDS,
     RANGES,
+    SAMPLERS,
     SCALERS,
     STREAM_FORMATS,
     TEMPORALS,
@@ -131,6 +132,17 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
     group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
     group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
+
+
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """How the restorer diffusion draws its pictures."""
+    group = parser.add_argument_group("drawing, with --restorer diffusion")
+    group.add_argument(
+        "--sampler", choices=SAMPLERS, help="ddpm (default, as published), ddim, or dpm (DPM-Solver++) for fewer steps"
+    )
+    group.add_argument("--steps", type=int, metavar="N", help="of the sampler; default 27 for ddpm, 20 ddim, 10 dpm")
+    group.add_argument("--seed", type=int, metavar="N", help="of its noise; the same one gives the same picture")
+    group.add_argument("--samples", type=int, metavar="N", help="draw so many pictures, and take their mean; default 1")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:

@@ -6,18 +6,21 @@ import argparse
 import os
 import shlex
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import vdequant
 from vdequant.cli import COMMANDS
 from vdequant.cli.batch import restore_all
-from vdequant.cli.console import DAMAGED, STOPPED, Console
-from vdequant.cli.naming import is_folder_name, kept_beside, suggested_output
+from vdequant.cli.console import Console
+from vdequant.cli.naming import is_folder_name, suggested_output
+from vdequant.cli.one_job import run_one
 from vdequant.cli.options import (
     Parser,
     add_input_options,
     add_picture_options,
     add_raw_options,
     add_reporting_options,
+    add_sampling_options,
     add_stream_options,
     scale,
     scaler,
@@ -25,6 +28,9 @@ from vdequant.cli.options import (
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.errors import UsageError
 from vdequant.settings import CHROMAS, Settings
+
+if TYPE_CHECKING:
+    from vdequant.pipeline import Summary
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"vdequant {vdequant.__version__}", help="show the version"
     )
     add_picture_options(result)
+    add_sampling_options(result)
     add_output_options(result)
     add_input_options(result)
     add_raw_options(result)
@@ -151,25 +158,7 @@ def _check(inputs: list[str], output: str, *, as_json: bool) -> None:
 
 
 def _restore_one(source: str, target: str, settings: Settings, console: Console) -> int:
-    existed = os.path.exists(target)
-    with Progress(console) as progress:
-        try:
-            summary = vdequant.restore(source, target, settings, observer=progress)
-        except KeyboardInterrupt:
-            progress.close()
-            console.error(_stopped(target, existed=existed))
-            return STOPPED
-    for line in summary_lines(summary):
-        console.note(line)
-    if console.as_json:
-        console.answer(summary.as_dict())
-    return DAMAGED if summary.damage else 0
+    def work(progress: Progress) -> Summary:
+        return vdequant.restore(source, target, settings, observer=progress)
 
-
-def _stopped(target: str, *, existed: bool) -> str:
-    if target == "-":
-        return "stopped; what standard output received is incomplete"
-    if folder := kept_beside(target):
-        return f"stopped; what is finished is kept in {folder}; the same command goes on from there"
-    kept = f"what was at {target} before is untouched" if existed else f"nothing was kept at {target}"
-    return f"stopped; {kept}; run the same command again to start over"
+    return run_one(target, console, work, summary_lines)

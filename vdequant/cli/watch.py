@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import vdequant
 from vdequant.cli.console import DAMAGED, STOPPED, Console, cause
 from vdequant.cli.naming import kept_beside, video_ending
-from vdequant.cli.options import Parser, add_input_options, add_picture_options, add_reporting_options
+from vdequant.cli.options import (
+    Parser,
+    add_input_options,
+    add_picture_options,
+    add_reporting_options,
+    add_sampling_options,
+)
 from vdequant.cli.progress import Progress, summary_lines
 from vdequant.cli.restore import add_output_options, settings_of
 from vdequant.errors import UsageError
@@ -49,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     group.add_argument("--container", choices=CONTAINERS, help="of videos; default mp4, or what the codec needs")
     add_picture_options(result)
+    add_sampling_options(result)
     add_output_options(result)
     add_input_options(result)
     add_reporting_options(result)

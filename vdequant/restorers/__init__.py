@@ -23,6 +23,7 @@ RESTORERS: dict[str, str] = {
     "pix2pix-fq+": "vdequant.restorers.pix2pix_fq:Pix2PixFqPlus",
     "dequantizernet": "vdequant.restorers.dequantizernet:Dequantizernet",
     "dequantizernet+": "vdequant.restorers.dequantizernet_plus:DequantizernetPlus",
+    "diffusion": "vdequant.restorers.diffusion:Diffusion",
     "map": "vdequant.restorers.map_prior:MapPrior",
 }
 # Files of networks that others trained: a restorer without a line above, see restorers/community.py.

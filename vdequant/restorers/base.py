@@ -8,7 +8,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from vdequant.models.parts import Blank, Part
 from vdequant.quantizers.base import Cells, Quantizer
+from vdequant.restorers.sampling import Sampling
 
 WHOLE_PICTURE = 1 << 20  # halo of a restorer that may look at everything: it is never given tiles
 
@@ -62,12 +64,54 @@ class Explaining(Protocol):
 
 
 @runtime_checkable
+class Parted(Protocol):
+    """A restorer that can be run in parts; what is between them may be kept and moved with the picture.
+
+    Running all of the parts on whole pictures, and then :meth:`answer`, is :meth:`Restorer.restore`.
+
+    Attributes:
+        parts: from input to output, () where it cannot be cut; their halos add up to that of ``needs``.
+    """
+
+    parts: tuple[Part, ...]
+
+    def begin(self, y: Tensor, cells: Cells, blank: Blank | None) -> Tensor:
+        """Run the first part.
+
+        Args:
+            y: stored pictures, or windows of them that go beyond the picture's borders where the part's halo does;
+                stored pixels are repeated there.
+            cells: of ``y``.
+            blank: of windows, without whose halo the answer comes; None for whole pictures, whose size stays.
+
+        Returns:
+            ``(N, C, h, w)`` in a type of its own.
+        """
+        ...
+
+    def go_on(self, index: int, x: Tensor, blank: Blank | None) -> Tensor:
+        """Run another part from what the part before made, which is zero beyond the picture's borders."""
+        ...
+
+    def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
+        """What :meth:`Restorer.restore` returns for ``y``, from what the last part made of it."""
+        ...
+
+
+@runtime_checkable
 class Costly(Protocol):
     """A restorer that takes so long that one wants to know before."""
 
     def seconds(self, height: int, width: int) -> float:
         """About how long a picture takes at most, where the restorer is now."""
         ...
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """A restorer that draws its pictures at random, by the rules of ``sampling``, which may be replaced."""
+
+    sampling: Sampling
 
 
 class Scaler(Protocol):

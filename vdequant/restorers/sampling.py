@@ -1,0 +1,47 @@
+"""How a picture is drawn from a diffusion model: which sampler, how many steps, which chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vdequant.settings import Settings
+
+SUPER27 = 27  # steps of the published schedule of ddpm
+DEFAULT_STEPS = {"ddpm": SUPER27, "ddim": 20, "dpm": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Settings of a sampler.
+
+    Attributes:
+        sampler: of SAMPLERS: "ddpm" as published, "ddim" and "dpm" (DPM-Solver++) for fewer steps.
+        steps: of the sampler; 0 for its default.
+        seed: of all that is random; the same one gives the same picture.
+        samples: how many pictures are drawn, with the seeds that follow.
+        fidelity: share of the way that each step's picture is moved into the cells, where there are some.
+        ratio: of dynamic thresholding, *p* of Vavilala et al.: the quantile of the samples that is brought to 1.
+        most: of dynamic thresholding, *c*: no sample is thought to lie beyond; 1 is plain clipping.
+        tile: side in pixels of what the network sees at once.
+        overlap: of tiles, in pixels; their answers are faded into each other there.
+    """
+
+    sampler: str = "ddpm"
+    steps: int = 0
+    seed: int = 0
+    samples: int = 1
+    fidelity: float = 1.0
+    ratio: float = 0.95
+    most: float = 1.0
+    tile: int = 256
+    overlap: int = 32
+
+    @classmethod
+    def of(cls, settings: Settings) -> Sampling:
+        """Those of a job."""
+        return cls(settings.sampler, settings.steps, settings.seed, settings.samples, settings.fidelity)
+
+    @property
+    def count(self) -> int:
+        """Of steps."""
+        return self.steps or DEFAULT_STEPS[self.sampler]

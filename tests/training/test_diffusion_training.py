@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training_tiles import fill, smooth_tile
 
 from vdequant.errors import ModelError, UsageError
 from vdequant.models.conditioning import COLORS, FINENESS, KNOWN, TEXTURE, texture_of
@@ -19,21 +20,12 @@ from vdequant.training.diffusion_pairs import DiffusionPairs, median_cut, random
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_diffusion import DiffusionOrder, EncoderTrainer, smoke, train_diffusion
 
-HELD = "picture39"  # a name whose checksum puts it on the validation side
 SETTINGS = TrainSettings(steps=3, batch=2, side=16, rate=1e-3, log_every=1, validate_every=2)
-
-
-def tile(seed: int) -> np.ndarray:
-    small = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos")
-    for name in ("picture0_0", f"{HELD}_0"):
-        Image.fromarray(tile(len(name))).save(path / f"{name}.webp", lossless=True)
-    return path
+    return fill(tmp_path_factory.mktemp("photos"), 1)
 
 
 def order(folder: Path, part: str, tmp_path: Path) -> DiffusionOrder:
@@ -41,7 +33,7 @@ def order(folder: Path, part: str, tmp_path: Path) -> DiffusionOrder:
 
 
 def test_crops_are_quantized_by_median_cut_to_powers_of_two() -> None:
-    pairs = DiffusionPairs([tile(1)], "L", SIDE, seed=1)
+    pairs = DiffusionPairs([smooth_tile(1)], "L", SIDE, seed=1)
     found = set()
     for number in range(12):
         batch = pairs.batch(1, number)
@@ -57,7 +49,7 @@ def test_crops_are_quantized_by_median_cut_to_powers_of_two() -> None:
 
 
 def test_texture_is_told_everywhere_or_nowhere_or_not_in_a_patch() -> None:
-    pairs = DiffusionPairs([tile(2)], "G", 32, seed=2)
+    pairs = DiffusionPairs([smooth_tile(2)], "G", 32, seed=2)
     kinds = set()
     for number in range(16):
         batch = pairs.batch(4, number)
@@ -72,7 +64,7 @@ def test_texture_is_told_everywhere_or_nowhere_or_not_in_a_patch() -> None:
 
 
 def test_a_patch_has_its_mean_color_and_the_rest_is_true() -> None:
-    pairs = DiffusionPairs([tile(3)], "T", 32, seed=3)
+    pairs = DiffusionPairs([smooth_tile(3)], "T", 32, seed=3)
     seen = 0
     for number in range(8):
         batch = pairs.batch(4, number)
@@ -95,17 +87,17 @@ def test_a_patch_is_never_empty_and_never_everything() -> None:
 
 
 def test_a_batch_is_the_same_for_its_number() -> None:
-    one, again = (DiffusionPairs([tile(4), tile(5)], "L", 16, seed=7).batch(3, 5) for _ in range(2))
+    one, again = (DiffusionPairs([smooth_tile(4), smooth_tile(5)], "L", 16, seed=7).batch(3, 5) for _ in range(2))
     assert torch.equal(one.planes, again.planes)
     assert torch.equal(one.noise, again.noise)
     assert torch.equal(one.step, again.step)
-    other = DiffusionPairs([tile(4), tile(5)], "L", 16, seed=7).batch(3, 6)
+    other = DiffusionPairs([smooth_tile(4), smooth_tile(5)], "L", 16, seed=7).batch(3, 6)
     assert not torch.equal(one.noise, other.noise)
 
 
 def test_median_cut_is_that_of_pillow() -> None:
-    expected = Image.fromarray(tile(1)).quantize(16, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    assert np.array_equal(median_cut(tile(1), 16), np.asarray(expected.convert("RGB")))
+    expected = Image.fromarray(smooth_tile(1)).quantize(16, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    assert np.array_equal(median_cut(smooth_tile(1), 16), np.asarray(expected.convert("RGB")))
 
 
 def test_an_encoder_learns(tmp_path: Path) -> None:

@@ -8,32 +8,22 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from training_tiles import fill, smooth_tile
 
 from vdequant.models.jpegnet import JpegnetSpec
 from vdequant.models.jpegnet_weights import read_jpegnet
 from vdequant.quantizers.jpeg import JpegQuantizer
-from vdequant.training.data import SIDE
 from vdequant.training.jpeg_pairs import JpegSampler, jpeg_roundtrip, other_tables, standard_tables
 from vdequant.training.lesson_jpeg import JpegLesson
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_jpegnet import JpegOrder, train_jpegnet
 
 TINY = JpegnetSpec((4, 4), (1, 1))
-HELD = "picture39"  # a name whose checksum puts it on the validation side
-
-
-def tile(seed: int) -> np.ndarray:
-    small = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos")
-    for name in ("picture0_0", "picture1_0", f"{HELD}_0"):
-        Image.fromarray(tile(len(name))).save(path / f"{name}.webp", lossless=True)
-    return path
+    return fill(tmp_path_factory.mktemp("photos"), 2, knots=20)
 
 
 def test_other_tables_are_whole_steps_of_another_shape() -> None:
@@ -47,7 +37,7 @@ def test_other_tables_are_whole_steps_of_another_shape() -> None:
 
 
 def test_the_roundtrip_is_that_of_opencvs_qualities() -> None:
-    pixels = tile(2)
+    pixels = smooth_tile(2, 20)
     coded = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
     theirs = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1]
     assert np.array_equal(jpeg_roundtrip(pixels, standard_tables(20), "420"), theirs)
@@ -55,7 +45,7 @@ def test_the_roundtrip_is_that_of_opencvs_qualities() -> None:
 
 def test_crops_begin_where_the_grid_does() -> None:
     """Only then does a second pass with the same tables change nothing."""
-    sampler = JpegSampler([tile(3)], [], seed=1, side=32)
+    sampler = JpegSampler([smooth_tile(3, 20)], [], seed=1, side=32)
     seen = 0
     for number in range(12):
         batch = sampler.batch(2, number)
@@ -72,7 +62,7 @@ def test_crops_begin_where_the_grid_does() -> None:
 
 
 def test_a_batch_depends_on_its_number_alone() -> None:
-    sampler = JpegSampler([tile(3), tile(4)], [0], seed=1, side=32)
+    sampler = JpegSampler([smooth_tile(3, 20), smooth_tile(4, 20)], [0], seed=1, side=32)
     first = sampler.batch(2, 5)
     sampler.batch(2, 6)
     again = sampler.batch(2, 5)
@@ -82,7 +72,7 @@ def test_a_batch_depends_on_its_number_alone() -> None:
 
 def test_a_side_off_the_grid_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a side that is a multiple of 16"):
-        JpegSampler([tile(3)], [], seed=1, side=40)
+        JpegSampler([smooth_tile(3, 20)], [], seed=1, side=40)
 
 
 def test_held_back_pictures_are_scored_and_not_drawn(folder: Path) -> None:

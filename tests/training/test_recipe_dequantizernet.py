@@ -12,6 +12,7 @@ import pytest
 import torch
 from make import grained
 from PIL import Image
+from training_tiles import kill_and_resume
 
 from vdequant.errors import InputError, ModelError, UsageError
 from vdequant.models.dequantizernet import DiscriminatorSpec, GeneratorSpec
@@ -102,13 +103,6 @@ def started(folder: Path, runs: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
     assert started(folder, tmp_path / "whole").wait(200) == 0
-    for wait in (4.0, 6.0, 8.0):
-        run = started(folder, tmp_path / "cut")
-        try:
-            run.wait(wait)
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.wait()
-    assert started(folder, tmp_path / "cut").wait(200) == 0
+    assert kill_and_resume(lambda: started(folder, tmp_path / "cut"), (4.0, 6.0, 8.0), 200) == 0
     whole, cut = (read_generator(tmp_path / f"{name}.safetensors").state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)

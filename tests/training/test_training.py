@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training_tiles import HELD, fill, kill_and_resume, smooth_tile
 
 from vdequant.errors import InputError
 from vdequant.models.cellnet import CellnetSpec
@@ -28,21 +29,11 @@ from vdequant.training.recipe_cellnet import CellnetTrainer, Order, cellnet_trai
 from vdequant.training.validation import Validation
 
 TINY = CellnetSpec(4, (1,))
-HELD = "picture39"  # a name whose checksum puts it on the validation side
-
-
-def smooth_tile(seed: int) -> np.ndarray:
-    small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("games")
-    for i in range(4):
-        Image.fromarray(smooth_tile(i)).save(path / f"picture{i}_0.webp", lossless=True)
-    Image.fromarray(smooth_tile(9)).save(path / f"{HELD}_0.webp", lossless=True)
-    return path
+    return fill(tmp_path_factory.mktemp("games"), 4)
 
 
 @pytest.fixture(scope="module")
@@ -257,14 +248,7 @@ def run_training(folder: Path, runs: Path, launcher: tuple[str, ...] = ("-m", "v
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
     assert run_training(folder, tmp_path / "whole").wait(100) == 0
-    for wait in (3.0, 6.0, 8.0):
-        started = run_training(folder, tmp_path / "cut")
-        try:
-            started.wait(wait)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
-    assert run_training(folder, tmp_path / "cut").wait(100) == 0
+    assert kill_and_resume(lambda: run_training(folder, tmp_path / "cut"), (3.0, 6.0, 8.0), 100) == 0
     whole, cut = (read_cellnet(tmp_path / f"{name}.safetensors").state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 

@@ -30,8 +30,9 @@ import torch
 
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Frame, Layout
-from vdequant.pipeline import load_restorer, restore
+from vdequant.pipeline import restore
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.restorers.loading import load_restorer
 from vdequant.schedule.cpu import CpuWorkers
 from vdequant.schedule.device import choose_engine
 from vdequant.schedule.stages import run_stages

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.restorers.base import Restorer
+from vdequant.restorers.loading import load_restorer
 
 KINDS = ("bayer4", "bayer8", "checkerboard", "column", "fs")
 COLORS = (16, 32)

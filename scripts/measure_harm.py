@@ -20,8 +20,8 @@ from vdequant.color import to_rgb
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
 from vdequant.media.source import open_source
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.restorers.loading import load_restorer
 from vdequant.settings import Settings
 
 FRAMES = 12

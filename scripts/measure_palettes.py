@@ -28,10 +28,10 @@ from vdequant.frames import Layout
 from vdequant.metrics.banding import banding
 from vdequant.metrics.palette_fidelity import palette_psnr, palette_ssim
 from vdequant.palette_targets import shares_of
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.palettes_from import palette_from
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.restorers.loading import load_restorer
 from vdequant.schedule.device import choose_engine
 
 SIDE = 256  # pixels, as in the paper

@@ -17,7 +17,7 @@ import torch
 from measure_palettes import SIDE, pictures
 from torch import Tensor
 
-from vdequant.edits import RECOLOR_TEXTURES
+from vdequant.edits import RECOLOR_FAST
 from vdequant.edits.palette_transfer import Requantizer
 from vdequant.edits.recolor import filled, mean_color, recolor
 from vdequant.metrics.fidelity import psnr, ssim
@@ -48,7 +48,7 @@ def main() -> None:
     parts = [(x, ellipse(chance), torch.rand(1, 3, 1, 1, generator=chance)) for x in found]
     print("| texture | mean color: PSNR / SSIM | random color: palette PSNR / palette SSIM |")
     print("| --- | --- | --- |")
-    for texture in RECOLOR_TEXTURES:
+    for texture in RECOLOR_FAST:
         sums = torch.zeros(4, dtype=torch.float64)
         for x, weight, color in parts:
             own = recolor(x, weight, mean_color(x, weight), texture=texture)

@@ -5,7 +5,7 @@
     python scripts/train_diffusion.py T --start L --tiles photos-1 photos-2 art games --steps 2500
     python scripts/train_diffusion.py G --start L --tiles photos-1 photos-2 art games --steps 2500
 
-For a base that others trained, which the Hugging Face cache has (`hf download NAME`), encoders are trained as published:
+For a base that others trained, in the Hugging Face cache (hf download NAME), encoders are trained as published:
 
     python scripts/train_diffusion.py T --base DeepFloyd/IF-II-L-v1.0 --tiles photos --steps 300000 --device cuda \\
         --output encoders

@@ -25,6 +25,7 @@ JOINERS = (
     "pipeline",
     "resuming",
     "reusing",
+    "reusing_parts",
     "smoothing",
     "planning",
     "frame_work",
@@ -42,11 +43,14 @@ JOINERS = (
     "ledger",
     "watched_folders",
     "shots",
+    "drawn_edits",
     "palette_error",
     "palette_targets",
     "palette_wishes",
+    "palette_work",
     "repaletting",
     "running",
+    "recolor_wishes",
     "recoloring",
 )
 ABOVE = ("restorers", "temporal", "edits", "weights", "pipeline", "probing", "evaluation", "training")

@@ -12,13 +12,13 @@ from torch import Tensor
 from vdequant.checks import check_fraction
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
-from vdequant.pipeline import load_restorer
 from vdequant.planning import fitting_grid, suited_restorer
 from vdequant.quantizers.estimate import estimate
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.grid import Grid, part
 from vdequant.quantizers.spec import Request, parse_quantizer, resolve
 from vdequant.restorers import check_restorer
+from vdequant.restorers.loading import load_restorer
 from vdequant.schedule.device import Engine, choose_engine
 from vdequant.schedule.tiles import automatic_side
 

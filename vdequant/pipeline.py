@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,16 +27,11 @@ from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.segment_store import SegmentStore
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import Source, open_source
-from vdequant.models.dequantizernet_weights import is_generator
-from vdequant.models.prior_weights import is_prior
 from vdequant.observing import Observer, Silent, connect
 from vdequant.planning import Plan, analyse, cost_of
-from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
-from vdequant.restorers.base import Restorer, Sampled, Scaler
-from vdequant.restorers.community import CommunityRestorer
-from vdequant.restorers.dequantizernet import Dequantizernet
+from vdequant.restorers.base import Restorer, Scaler
 from vdequant.restorers.ensemble import SelfEnsemble
-from vdequant.restorers.map_prior import MapPrior
+from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.sampling import Sampling
 from vdequant.resuming import Segments, forget, keep_segments, telling
 from vdequant.reusing import ReusingWork, grain_of
@@ -107,27 +100,6 @@ class Summary:
         return asdict(self)
 
 
-def load_restorer(name: str, *, tiled: bool = False, sampling: Sampling | None = None) -> Restorer:
-    """Build a restorer of the table by name, or one from a file of weights.
-
-    Args:
-        tiled: the user asked for tiles, so that a network whose reach is unknown may be given them.
-        sampling: how "diffusion" draws its pictures.
-    """
-    check_restorer(name)
-    if is_weights_file(name) and is_prior(Path(name)):
-        return MapPrior(Path(name))
-    if is_weights_file(name) and is_generator(Path(name)):
-        return Dequantizernet(Path(name))
-    if is_weights_file(name):
-        return CommunityRestorer(Path(name), tiled=tiled)
-    module, _, attribute = RESTORERS[name].partition(":")
-    made: Restorer = getattr(import_module(module), attribute)()
-    if sampling is not None and isinstance(made, Sampled):
-        made.sampling = sampling
-    return made
-
-
 def _restore_batch(
     recipe: Recipe,
     planes: tuple[torch.Tensor, ...],
@@ -194,8 +166,13 @@ def _rgb(layout: Layout) -> Layout:
 
 def _asked(plan: Plan, settings: Settings) -> Restorer:
     """The plan's restorer on its device, asked eight times a picture if the user wants that."""
-    restorer = load_restorer(plan.restorer, tiled=bool(settings.tile), sampling=Sampling.of(settings))
-    restorer = restorer.to(plan.engine.device, plan.engine.dtype)
+    restorer = load_restorer(
+        plan.restorer,
+        tiled=bool(settings.tile),
+        sampling=Sampling.of(settings),
+        base=settings.base,
+        encoder=settings.encoder,
+    ).to(plan.engine.device, plan.engine.dtype)
     return SelfEnsemble(restorer) if settings.tta else restorer
 
 

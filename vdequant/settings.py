@@ -37,6 +37,8 @@ class Settings:
     steps: int = 0  # of the sampler; 0 = its default
     seed: int = 0  # of its noise: the same one gives the same picture
     samples: int = 1  # that are drawn; of several the mean is the result
+    base: str = ""  # of the restorer diffusion: a name in the Hugging Face cache, or a folder; "" = the one that ships
+    encoder: str = ""  # file of an encoder that was trained for the base
     temporal: str = "auto"  # steady over time: lock equal colors in place, or follow the flow; auto: suits the source
     flicker: str = "keep"  # what is shown every other frame: keep, or blend both phases
     reuse: bool = True  # restore content that comes again, or moves by whole pixels, once
@@ -94,6 +96,8 @@ class Settings:
                 "expected --steps of at most 1000, --samples from 1 to 100 and --seed from 0 to 4294967295, "
                 f"got {self.steps}, {self.samples} and {self.seed}"
             )
+        if (self.base or self.encoder) and self.restorer != "diffusion":
+            raise UsageError(f"--base and --encoder expect --restorer diffusion, got {self.restorer}")
         check_choice(self.stream_format, STREAM_FORMATS, "--format")
         self._check_raw()
         self._check_live()

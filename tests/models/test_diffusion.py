@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 from vdequant.errors import ModelError
-from vdequant.models.conditioning import PLANES
+from vdequant.models.conditioning import COLORS, PLANES
 from vdequant.models.denoiser import Embedded
 from vdequant.models.diffusion import (
+    LEAST_SIGMA,
     SMALL,
     TINY,
     TRAINED_STEPS,
@@ -52,20 +54,20 @@ def base() -> Base:
 def test_an_encoder_says_nothing_at_first(base: Base) -> None:
     encoder = Encoder(base)
     with torch.no_grad():
-        told = base(noisy(), STEP, encoder(noisy(), STEP, planes()))
+        told = encoder(base, noisy(), STEP, planes())
     assert torch.equal(told, base(noisy(), STEP))
 
 
 def test_what_an_encoder_says_changes_the_answer(base: Base) -> None:
     encoder = speaking(base)
-    one = base(noisy(), STEP, encoder(noisy(), STEP, planes()))
-    other = base(noisy(), STEP, encoder(noisy(), STEP, 1 - planes()))
+    one = encoder(base, noisy(), STEP, planes())
+    other = encoder(base, noisy(), STEP, 1 - planes())
     assert (one - other).abs().mean() > 1e-3
 
 
 def test_an_encoder_learns_through_a_frozen_base(base: Base) -> None:
     encoder = Encoder(base).requires_grad_(True)
-    base(noisy(), STEP, encoder(noisy(), STEP, planes())).square().mean().backward()
+    encoder(base, noisy(), STEP, planes()).square().mean().backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in encoder.parameters())
     assert all(parameter.grad is None for parameter in base.parameters())
 
@@ -97,8 +99,8 @@ def test_weights_travel(tmp_path: Path, base: Base) -> None:
     write_diffusion(encoder, tmp_path / "encoder.safetensors")
     again, told = read_base(tmp_path / "base.safetensors"), read_encoder(tmp_path / "encoder.safetensors")
     assert again.spec == TINY
-    expected = base(noisy(), STEP, encoder(noisy(), STEP, planes()))
-    found = again(noisy(), STEP, told(noisy(), STEP, planes()))
+    expected = encoder(base, noisy(), STEP, planes())
+    found = told(again, noisy(), STEP, planes())
     torch.testing.assert_close(found, expected, rtol=0, atol=0.02)
     assert not any(parameter.requires_grad for parameter in (*again.parameters(), *told.parameters()))
 
@@ -129,3 +131,40 @@ def test_half_precision_stays_close(base: Base) -> None:
     rounded.to(torch.device("cpu"), torch.float32)
     assert found.dtype == torch.float32
     assert (found - exact).abs().mean() < 0.05 * exact.abs().mean()
+
+
+def test_at_the_finest_scale_the_told_colors_can_take_over(base: Base) -> None:
+    """With a share of 1 and no change, the picture behind the noise is the one that was told."""
+    encoder = Encoder(base).requires_grad_(False)
+    shares = encoder.finest.last.bias.view(4, -1)
+    shares[3] = 20.0
+    v = encoder(base, noisy(), STEP, planes())
+    alpha, sigma = (at(levels, STEP) for levels in noise_levels())
+    found = picture_of(noisy(), v, alpha, sigma)
+    torch.testing.assert_close(found[1:], planes()[1:, COLORS] * 2 - 1, rtol=0, atol=1e-4)
+
+
+def test_where_there_is_hardly_any_noise_nothing_takes_over(base: Base) -> None:
+    encoder = Encoder(base).requires_grad_(False)
+    without = encoder(base, noisy(), STEP, planes())
+    encoder.finest.last.bias.view(4, -1)[3] = 20.0
+    alpha, sigma = (at(levels, STEP) for levels in noise_levels())
+    found, before = (picture_of(noisy(), v, alpha, sigma)[0] for v in (encoder(base, noisy(), STEP, planes()), without))
+    told = (planes()[0, COLORS] * 2 - 1 - before).abs()
+    assert ((found - before).abs() <= told * (sigma[0] / LEAST_SIGMA) + 1e-5).all()
+    assert sigma[0] < LEAST_SIGMA
+
+
+def test_several_threads_may_ask_one_model(base: Base) -> None:
+    encoder = speaking(base)
+    inputs = [(noisy() * scale, planes() * scale) for scale in (0.2, 0.5, 0.8, 1.0)]
+
+    def ask(given: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        with torch.no_grad():
+            return encoder(base, given[0], STEP, given[1])
+
+    alone = [ask(given) for given in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for one, other in zip(pool.map(ask, inputs), alone, strict=True):
+                torch.testing.assert_close(one, other, rtol=0, atol=1e-5)

@@ -14,11 +14,11 @@ from vdequant.enlarging import NetworkScaler
 from vdequant.errors import ModelError, UsageError
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers import check_restorer
 from vdequant.restorers.base import WHOLE_PICTURE
 from vdequant.restorers.community import CommunityRestorer
+from vdequant.restorers.loading import load_restorer
 
 QUANTIZER = UniformQuantizer.of_levels(4)
 

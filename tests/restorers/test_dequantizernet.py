@@ -14,9 +14,9 @@ from vdequant.evaluation.peers import make_peer
 from vdequant.metrics.fidelity import psnr
 from vdequant.models.dequantizernet import Generator, GeneratorSpec
 from vdequant.models.dequantizernet_weights import write_generator
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.dequantizernet import Dequantizernet
+from vdequant.restorers.loading import load_restorer
 
 
 @pytest.mark.parametrize("quality", [1, 10])

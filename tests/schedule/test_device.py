@@ -72,8 +72,9 @@ def test_cuda_workers_give_the_results_of_the_cpu() -> None:
 
     from vdequant.frame_work import Recipe, restore_planes
     from vdequant.frames import Frame, Layout
-    from vdequant.pipeline import _restore_batch, load_restorer
+    from vdequant.pipeline import _restore_batch
     from vdequant.quantizers.uniform import UniformQuantizer
+    from vdequant.restorers.loading import load_restorer
     from vdequant.schedule.cuda import CudaWorkers
 
     layout = Layout(48, 32, "rgb", 8)

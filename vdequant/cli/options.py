@@ -134,15 +134,26 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
 
 
-def add_sampling_options(parser: argparse.ArgumentParser) -> None:
-    """How the restorer diffusion draws its pictures."""
+def add_sampling_options(
+    parser: argparse.ArgumentParser, several: str = "draw so many pictures, and take their mean; default 1"
+) -> None:
+    """How the restorer diffusion draws its pictures; ``several``: what becomes of several samples."""
     group = parser.add_argument_group("drawing, with --restorer diffusion")
     group.add_argument(
         "--sampler", choices=SAMPLERS, help="ddpm (default, as published), ddim, or dpm (DPM-Solver++) for fewer steps"
     )
     group.add_argument("--steps", type=int, metavar="N", help="of the sampler; default 27 for ddpm, 20 ddim, 10 dpm")
     group.add_argument("--seed", type=int, metavar="N", help="of its noise; the same one gives the same picture")
-    group.add_argument("--samples", type=int, metavar="N", help="draw so many pictures, and take their mean; default 1")
+    group.add_argument("--samples", type=int, metavar="N", help=several)
+    group.add_argument(
+        "--base",
+        metavar="NAME",
+        help="a large model in place of the one that ships, DeepFloyd IF stage II or Stable Diffusion: its name in the "
+        "Hugging Face cache (nothing is downloaded) or its folder; needs --encoder",
+    )
+    group.add_argument(
+        "--encoder", metavar="FILE", help="that was trained for the base, by scripts/train_diffusion.py --base"
+    )
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -20,12 +20,13 @@ from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
 from vdequant.metrics.fidelity import psnr, ssim
 from vdequant.models.prior_weights import Prior
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.threshold import ThresholdQuantizer, otsu_thresholds
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.map_objective import YehObjective
-from vdequant.restorers.map_search import Found, Search, Told, guess, search
+from vdequant.restorers.map_plus import NEARER, begun_at
+from vdequant.restorers.map_search import Found, Search, Told, search
 from vdequant.restorers.map_transforms import Identity, SoftUnknown, Transform, threshold, transform_of
 
 PEER = "cellnet-m"
@@ -157,8 +158,8 @@ class Bench:
         self.prior, self.settings, self.weight, self.told = prior, settings, weight, told
         self.peer = load_restorer(PEER)
 
-    def _found(self, column: Column, transform: Transform, begin: Tensor | None = None) -> Found:
-        return search(self.prior, transform, column.stored, self.settings, begin=begin, told=self.told)
+    def _found(self, column: Column, transform: Transform) -> Found:
+        return search(self.prior, transform, column.stored, self.settings, told=self.told)
 
     def nothing(self, column: Column) -> Tensor:
         """The quantized pictures as they are."""
@@ -186,9 +187,10 @@ class Bench:
         return self._found(column, Identity()).pictures
 
     def from_peer(self, column: Column) -> Tensor:
-        """Eq. 6 from the input behind cellnet-m's picture on, the result moved into the cells."""
-        begin = guess(self.prior, self.cellnet(column))
-        return column.cells.project(self._found(column, column.transform, begin).pictures)
+        """Eq. 6 from the input behind cellnet-m's picture on, what it changes added to that, moved into the cells."""
+        settings = replace(self.settings, steps=min(self.settings.steps, NEARER.steps))
+        found = partial(search, self.prior, column.transform, column.stored, settings)
+        return column.cells.project(begun_at(self.prior, self.cellnet(column), lambda begin: found(begin=begin)))
 
     def rows(self, column: Column) -> Iterator[tuple[str, Callable[[Column], Tensor]]]:
         """Names and methods other than eq. 6 itself."""

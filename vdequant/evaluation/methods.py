@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +20,10 @@ from vdequant.evaluation.degradations import Stored
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
 from vdequant.models.weights import packaged
-from vdequant.pipeline import load_restorer
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.restorers.loading import load_restorer
+from vdequant.restorers.sampling import Sampling
 from vdequant.schedule.device import Engine
 from vdequant.schedule.tiles import automatic_side
 from vdequant.smoothing import as_frame
@@ -94,6 +96,24 @@ def _sources_of(smoothers: Sequence[str]) -> list[Path]:
     return [folder / f"{name}.py" for name in used if name != ENSEMBLE]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How the restorer diffusion draws its pictures.
+
+    Attributes:
+        sampling: its settings; its fidelity is that of the row.
+        base, encoder: see :func:`~vdequant.models.denoisers.denoiser_for`.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    base: str = ""
+    encoder: str = ""
+
+    def key(self) -> str:
+        """Everything that it decides."""
+        return f"{self.sampling} {self.base} {_checksum(Path(self.encoder)) if self.encoder else ''}"
+
+
 class Restoring:
     """One of our restorers, told the true quantizer's cells, on whole pictures with its own tiling.
 
@@ -102,12 +122,13 @@ class Restoring:
             for smoothing over the time of a clip.
         engine: where it runs.
         fidelity: share of the way that its result is moved into the cells.
+        drawing: of "diffusion".
 
     Raises:
         UsageError: there is no such restorer.
     """
 
-    def __init__(self, name: str, engine: Engine, fidelity: float = 1.0) -> None:
+    def __init__(self, name: str, engine: Engine, fidelity: float = 1.0, drawing: Drawing | None = None) -> None:
         self.base, self.additions = _split(name)
         if self.base not in RESTORERS or not set(self.additions) <= set(ADDITIONS):
             words = ", ".join(RESTORERS)
@@ -117,17 +138,22 @@ class Restoring:
         self.name = name
         self.engine = engine
         self.fidelity = fidelity
+        self.drawing = drawing or Drawing()
 
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
         code = " ".join(_checksum(path) for path in (Path(source), *_sources_of(self.additions)))
         number = str(self.engine.dtype).removeprefix("torch.")
-        return f"{self.name} {code} {_weights_of(self.base)} {number} {self.fidelity:g}"
+        drawn = f" {self.drawing.key()}" if self.base == "diffusion" else ""
+        return f"{self.name} {code} {_weights_of(self.base)} {number} {self.fidelity:g}{drawn}"
 
     def prepare(self, degradation: str) -> Work:
         """See :class:`Method`."""
-        restorer = load_restorer(self.base).to(self.engine.device, self.engine.dtype)
+        how = self.drawing
+        sampling = replace(how.sampling, fidelity=self.fidelity)
+        restorer = load_restorer(self.base, sampling=sampling, base=how.base, encoder=how.encoder)
+        restorer = restorer.to(self.engine.device, self.engine.dtype)
         if ENSEMBLE in self.additions:
             restorer = SelfEnsemble(restorer)
 

@@ -87,9 +87,8 @@ class Embedded:
     @torch.no_grad()
     def predict(self, noisy: Tensor, step: Tensor, planes: Tensor) -> Tensor:
         """See :class:`Denoiser`."""
-        dtype = next(self.base.parameters()).dtype
-        x = noisy.to(dtype)
-        return self.base(x, step, self.encoder(x, step, planes)).float()  # type: ignore[no-any-return]
+        found: Tensor = self.encoder(self.base, noisy, step, planes)
+        return found
 
     def decode(self, clean: Tensor) -> Tensor:
         """See :class:`Denoiser`."""

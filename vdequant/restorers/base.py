@@ -75,26 +75,30 @@ class Parted(Protocol):
 
     parts: tuple[Part, ...]
 
-    def begin(self, y: Tensor, cells: Cells, blank: Blank | None) -> Tensor:
-        """Run the first part.
+    def begin(self, y: Tensor, cells: Cells) -> Tensor:
+        """Run the first part on stored pictures, or on windows of them, and their cells.
 
-        Args:
-            y: stored pictures, or windows of them that go beyond the picture's borders where the part's halo does;
-                stored pixels are repeated there.
-            cells: of ``y``.
-            blank: of windows, without whose halo the answer comes; None for whole pictures, whose size stays.
+        Windows go beyond the picture's borders where the part's halo does, and stored pixels are repeated there.
 
         Returns:
-            ``(N, C, h, w)`` in a type of its own.
+            ``(N, C, h, w)`` in a type of its own, as large as ``y``; of windows, all but the halo is right.
         """
         ...
 
-    def go_on(self, index: int, x: Tensor, blank: Blank | None) -> Tensor:
-        """Run another part from what the part before made, which is zero beyond the picture's borders."""
+    def go_on(self, index: int, x: Tensor, cells: Cells, blank: Blank | None) -> Tensor:
+        """Run another part.
+
+        Args:
+            index: of the part.
+            x: what the part before made; windows go beyond the picture's borders where the halo does, and are zero
+                there.
+            cells: any of the clip's.
+            blank: of windows, without whose halo the answer comes; None for whole pictures, whose size stays.
+        """
         ...
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
-        """What :meth:`Restorer.restore` returns for ``y``, from what the last part made of it."""
+        """What :meth:`Restorer.restore` returns for ``y``, from what the last part made of it: pixel by pixel."""
         ...
 
 

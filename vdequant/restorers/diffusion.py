@@ -31,6 +31,8 @@ class Diffusion:
         sampling: how pictures are drawn; of several samples the mean is the result.
     """
 
+    weights = ("diffusion-base", "diffusion-l")
+
     def __init__(self, denoiser: Denoiser | None = None, sampling: Sampling | None = None) -> None:
         self.denoiser = denoiser or Embedded("L")
         self.sampling = sampling or Sampling()

@@ -41,7 +41,7 @@ def encoder_loss(base: Base) -> Callable[[nn.Module, DiffusionBatch], Tensor]:
 
     def loss(net: nn.Module, batch: DiffusionBatch) -> Tensor:
         noisy, wanted, _, _ = noisy_of(batch)
-        found = base(noisy, batch.step, net(noisy, batch.step, batch.planes))
+        found = net(base, noisy, batch.step, batch.planes)
         error: Tensor = (found.float() - wanted).square().mean()
         return error
 
@@ -124,7 +124,7 @@ def _gain(base: Base, net: Encoder, truth: Tensor, planes: Tensor, step: int) ->
     steps = torch.full((len(truth),), step, device=truth.device)
     noisy, _, alpha, sigma = noisy_of(DiffusionBatch(truth * 2 - 1, planes, noise, steps))
     with torch.autocast(truth.device.type, dtype=torch.bfloat16):
-        v = base(noisy, steps, net(noisy, steps, planes))
+        v = net(base, noisy, steps, planes)
     found = (picture_of(noisy, v.float(), alpha, sigma).clamp(-1, 1) + 1) / 2
     before = (planes[:, COLORS] - truth).square().mean()
     return float(10 * torch.log10(before / (found - truth).square().mean()))

@@ -38,6 +38,7 @@ class TrainSettings:
         rate: peak learning rate; cosine to 1 % of it.
         warmup: share of the run in which the rate climbs.
         decay: of the exponential moving average of the weights.
+        muon: kernels are learned by Muon; else by AdamW, as everything beside them.
         save_every: seconds between checkpoints.
         validate_every: steps between validations; 0 for none.
         log_every: steps between lines of the log.
@@ -51,6 +52,7 @@ class TrainSettings:
     rate: float = 2.5e-3
     warmup: float = 0.02
     decay: float = 0.999
+    muon: bool = True
     save_every: float = 120.0
     validate_every: int = 2000
     log_every: int = 200
@@ -110,7 +112,7 @@ class Trainer(Generic[N, B]):
         self.loss, self.settings, self.device, self.ranks = loss, settings, device, ranks or Ranks()
         self.net: N = make().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average: N = copy.deepcopy(self.net)
-        self.optimizer = MuonAdamW(self.net, settings.rate)
+        self.optimizer = MuonAdamW(self.net, settings.rate, muon=settings.muon)
         parts: dict[str, Stateful] = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
         self.checkpoints = Checkpoints(folder, parts, device)
         self.best_average = Checkpoints(folder, {"average": self.average}, device)

@@ -19,10 +19,11 @@ class MuonAdamW:
     Args:
         net: its first and last layers' kernels are learned by Muon too, unless they have fewer than 16 outputs.
         rate: learning rate; set :attr:`rate` before each step to follow a schedule.
+        muon: False: AdamW alone.
     """
 
-    def __init__(self, net: nn.Module, rate: float) -> None:
-        self.kernels = [p for p in net.parameters() if p.ndim == 4 and p.shape[0] >= 16]
+    def __init__(self, net: nn.Module, rate: float, *, muon: bool = True) -> None:
+        self.kernels = [p for p in net.parameters() if muon and p.ndim == 4 and p.shape[0] >= 16]
         names = {id(p) for p in self.kernels}
         others = [p for p in net.parameters() if id(p) not in names]
         self.matrices = [nn.Parameter(p.detach().flatten(1).clone()) for p in self.kernels]
@@ -30,8 +31,8 @@ class MuonAdamW:
         if others:
             self.parts.append(torch.optim.AdamW(others, lr=rate, weight_decay=1e-4))
         if self.matrices:
-            muon = torch.optim.Muon(self.matrices, lr=rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
-            self.parts.append(muon)
+            learned = torch.optim.Muon(self.matrices, lr=rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+            self.parts.append(learned)
         self.net, self.rate = net, rate
 
     def zero_grad(self) -> None:

@@ -6,8 +6,8 @@ python scripts/bench.py reuse CLIP... [--restorers cellnet-s] [--rounds 2] [--se
 Makes a clip without repeated frames (x264 4:2:0, 5-bit colour), restores it to AV1 10-bit with decode and encode, then
 runs the network alone on the same pictures with the same workers. Prints frames a second, the ratio of the two, and
 the share of the wall time in which the slowest stage was busy. With "reuse", clips are restored with and without reuse
-in turns: what the restorer was given (halos included) and what was new, as shares of full inference, speed end to end,
-and the largest difference between the two results after decoding.
+in turns: the work of the network (multiply-accumulates, halos included) and the pixels that were new, as shares of full
+inference, speed end to end, processor time, and the largest difference between the two results after decoding.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -14,8 +15,9 @@ from vdequant.pipeline import Summary, restore
 from vdequant.settings import Settings
 
 HEAD = (
-    "| clip | given to the restorer | new pixels | fps with | fps without | faster | largest difference, 1/1023 |\n"
-    "| --- | --- | --- | --- | --- | --- | --- |"
+    "| clip | work | new pixels | fps with | fps without | faster | processor, ms a frame with | without | less "
+    "| largest difference, 1/1023 |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -44,19 +46,24 @@ def largest_difference(one: Path, other: Path) -> int:
 
 
 def row(clip: Path, settings: dict[bool, Settings], rounds: int) -> str:
-    """One line of the table; speeds are the best of ``rounds`` that take turns."""
+    """One line of the table; speeds and processor times are the best of ``rounds``, which begin with each in turn."""
     best: dict[bool, Summary] = {}
+    spent = dict.fromkeys(settings, float("inf"))  # processor milliseconds a frame, of all threads
     with tempfile.TemporaryDirectory() as folder:
         outputs = {reuse: Path(folder) / f"{reuse}.mkv" for reuse in settings}
-        for _ in range(rounds):
-            for reuse, chosen in settings.items():
-                done = restore(str(clip), str(outputs[reuse]), chosen)
+        for at in range(rounds):
+            for reuse in sorted(settings, reverse=at % 2 == 0):
+                began = time.process_time()
+                done = restore(str(clip), str(outputs[reuse]), settings[reuse])
+                spent[reuse] = min(spent[reuse], 1000 * (time.process_time() - began) / done.frames)
                 if reuse not in best or done.fps > best[reuse].fps:
                     best[reuse] = done
         worst = largest_difference(outputs[True], outputs[False])
     on, off = best[True], best[False]
     shares = f"{on.work_share:.1%} | {on.new_share:.1%}"
-    return f"| {clip.stem} | {shares} | {on.fps:.1f} | {off.fps:.1f} | {on.fps / off.fps:.2f}x | {worst} |"
+    speeds = f"{on.fps:.1f} | {off.fps:.1f} | {on.fps / off.fps:.2f}x"
+    costs = f"{spent[True]:.2f} | {spent[False]:.2f} | {spent[False] / spent[True]:.2f}x"
+    return f"| {clip.stem} | {shares} | {speeds} | {costs} | {worst} |"
 
 
 def table(clips: Sequence[Path], restorer: str, workers: int, seconds: float, rounds: int) -> Iterator[str]:

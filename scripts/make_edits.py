@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from vdequant.palette_wishes import PaletteWish
-from vdequant.recoloring import RecolorWish, recolor_picture
+from vdequant.recolor_wishes import RecolorWish
+from vdequant.recoloring import recolor_picture
 from vdequant.repaletting import transfer_palette
 from vdequant.settings import Settings
 

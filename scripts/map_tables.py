@@ -39,7 +39,7 @@ from vdequant.evaluation.map_tables import (
     race,
 )  # fmt: skip
 from vdequant.models.prior_weights import Prior, packaged_prior, read_prior
-from vdequant.restorers.map_search import PUBLISHED, Search
+from vdequant.restorers.map_search import PUBLISHED, Search, quick_search
 from vdequant.training.data import to_tensor
 from vdequant.training.prior_pictures import cutout, read
 
@@ -98,8 +98,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--prior", type=Path, help="file of train_prior.py; default the packaged one")
     parser.add_argument("--count", type=int, default=100, help="pictures")
     parser.add_argument("--columns", nargs="*", default=[*LEVELS, *THRESHOLDS], help="default all")
-    parser.add_argument("--steps", type=int, default=100, help="of each search")
-    parser.add_argument("--start", choices=("zero", "guess", "noise"), default="zero", help="of each search")
+    parser.add_argument("--steps", type=int, help="of each search; default those of the prior's quick search")
+    parser.add_argument("--start", choices=("zero", "guess", "noise"), default="guess", help="of each search")
     parser.add_argument("--weight", type=float, default=0.1, help="of the critic in the method of Yeh et al.")
     parser.add_argument("--race", type=int, default=0, metavar="N", help="steps of the published search; default none")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -115,7 +115,10 @@ def main() -> None:
     device = torch.device(args.device)
     prior.to(device, torch.bfloat16)
     truth = pictures(args.tiles, args.others, prior.spec.side, args.count).to(device)
-    settings = Search(args.steps, 0, 0, args.start, patience=0, every=1)
+    quick = quick_search(prior)
+    settings = replace(
+        quick, steps=args.steps or quick.steps, coarse=0, restarts=0, start=args.start, patience=0, every=1
+    )  # fmt: skip
     said = [time.monotonic()]
 
     def told(done: int, total: int, objective: float) -> None:

@@ -2,7 +2,7 @@
 
 The one that ships, on free tiles (see the model card for what they are):
 
-    python scripts/train_prior.py vae --tiles photos-1 photos-2 art games --release --steps 5000
+    python scripts/train_prior.py vae --tiles photos-1 photos-2 art games --size local --release --steps 8000
 
 One for faces, to compare with the paper. CelebA's licence allows research only, so its weights are never shipped:
 
@@ -45,9 +45,14 @@ def main() -> None:
     where.add_argument("-o", "--output", type=Path, help="safetensors file")
     where.add_argument("--release", action="store_true", help="write the packaged weights, with our data card")
     parser.add_argument(
-        "--size", choices=sorted(SIZES), default="small", help="small, or that of the paper (for a GPU)"
+        "--size",
+        choices=sorted(SIZES),
+        default="small",
+        help="local: for pictures of anything; small; that of the paper",
     )
-    parser.add_argument("--steps", type=int, default=5000, help="length of the schedule")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, default=5000, help="length of the schedule")
+    length.add_argument("--minutes", type=float, default=0.0, help="length of the schedule in time instead")
     parser.add_argument("--batch", type=int, default=32, help="pictures a step")
     parser.add_argument("--rate", type=float, help="peak learning rate; default by kind")
     parser.add_argument("--seed", type=int, default=1, help="of weights and batches")
@@ -57,7 +62,8 @@ def main() -> None:
     args = parser.parse_args()
     output = RELEASED if args.release else args.output
     settings = TrainSettings(
-        steps=args.steps, batch=args.batch, rate=args.rate or RATES[args.kind], seed=args.seed, decay=0.995,
+        minutes=args.minutes, steps=0 if args.minutes else args.steps, batch=args.batch,
+        rate=args.rate or RATES[args.kind], seed=args.seed, decay=0.995,
         save_every=60.0, validate_every=500, log_every=100,
     )  # fmt: skip
     runs = args.runs or Path("runs") / f"{output.stem}-{args.kind}"

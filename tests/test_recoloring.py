@@ -10,9 +10,10 @@ import torch
 from make import clip, grained
 from PIL import Image
 
-from vdequant.edits import RECOLOR_TEXTURES
+from vdequant.edits import RECOLOR_FAST
 from vdequant.errors import InputError, OutputError, UsageError
-from vdequant.recoloring import RecolorWish, find_weight, recolor_picture
+from vdequant.recolor_wishes import RecolorWish, find_weight
+from vdequant.recoloring import recolor_picture
 from vdequant.settings import Settings
 
 
@@ -31,7 +32,7 @@ def codes(path: str) -> np.ndarray:
     return np.asarray(cv2.imread(path, cv2.IMREAD_UNCHANGED))[:, :, ::-1]
 
 
-@pytest.mark.parametrize("texture", RECOLOR_TEXTURES)
+@pytest.mark.parametrize("texture", RECOLOR_FAST)
 def test_outside_the_mask_every_sample_stays_as_it_was_stored(place: Path, texture: str) -> None:
     summary = recolor_picture("in.png", "out.png", RecolorWish(color="#3060c0", mask="mask.png", texture=texture))
     before, after = codes("in.png"), codes("out.png")
@@ -110,7 +111,7 @@ def test_jpeg_is_written_with_a_warning(place: Path) -> None:
         ({"color": "mean", "point": "1,1", "grabcut": True}, "--rect"),
         ({"color": "mean", "point": "1,1", "tolerance": 256}, "between 0 and 255"),
         ({"color": "mean", "point": "1,1", "feather": -1.0}, "--feather"),
-        ({"color": "mean", "point": "1,1", "texture": "G"}, "--texture"),
+        ({"color": "mean", "point": "1,1", "texture": "rough"}, "--texture"),
     ],
 )
 def test_wishes_that_make_no_sense_are_refused_at_once(wish: dict[str, object], words: str) -> None:

@@ -12,7 +12,7 @@ from make import clip, grained
 from PIL import Image
 
 from vdequant.color import to_rgb
-from vdequant.edits import TEXTURES
+from vdequant.edits import PALETTE_FAST
 from vdequant.edits.mapping import as_tensor, from_json, parse_color
 from vdequant.errors import InputError, OutputError, UsageError
 from vdequant.frames import Frame
@@ -50,7 +50,7 @@ def two_shots(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("texture", TEXTURES)
+@pytest.mark.parametrize("texture", PALETTE_FAST)
 def test_a_picture_takes_the_palette_that_it_is_given(picture: str, tmp_path: Path, texture: str) -> None:
     summary = transfer_palette(picture, str(tmp_path / "out.png"), PaletteWish(origin=WARM, texture=texture), SETTINGS)
     (made,) = pictures(tmp_path / "out.png")
@@ -143,8 +143,9 @@ def test_small_and_gray_pictures_are_taken(tmp_path: Path) -> None:
     [
         ({}, "got none of them"),
         ({"origin": WARM, "method": "hue"}, "negative-color"),
-        ({"origin": WARM, "texture": "T"}, "diffusion"),
+        ({"origin": WARM, "texture": "rough"}, "T, G, L, L-post, off"),
         ({"origin": WARM, "colors": 300}, "between 1 and 256"),
+        ({"origin": WARM, "fidelity": 1.5}, "--fidelity between 0 and 1"),
         ({"origin": WARM, "mapping": "m.json"}, "got both"),
         ({"changes": ("red=blue",)}, "#rrggbb"),
     ],

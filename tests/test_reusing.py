@@ -16,13 +16,14 @@ from torch import Tensor
 from vdequant.color import from_rgb
 from vdequant.frame_work import Recipe, Restored, restore_planes
 from vdequant.frames import Frame, Layout
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.restorers.loading import load_restorer
 from vdequant.reusing import ReusingWork, grain_of
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.stages import run_stages
+from vdequant.temporal import reuse
 
 HEIGHT, WIDTH = 72, 160
 SOURCE = Layout(WIDTH, HEIGHT)
@@ -60,10 +61,34 @@ def new_each_time(t: int) -> Tensor:
     return world(WIDTH, seed=t)
 
 
+def falling(t: int) -> Tensor:
+    """Content that moves up and across all borders, and comes to rest in between."""
+    tall = torch.cat([world(200, seed=7), world(200, seed=8)], dim=-2)
+    top = 3 * (t - t // 3)
+    return tall[:, top : top + HEIGHT, top : top + WIDTH].clone()
+
+
+def in_layers(t: int) -> Tensor:
+    """Two layers that scroll at different speeds, a sprite, and an overlay."""
+    y = world()[..., 2 * t : 2 * t + WIDTH].clone()
+    y[:, 40:] = world(seed=1)[:, 40:, 5 * t : 5 * t + WIDTH]
+    y[:, 28:36, 60 + t : 68 + t] = 0.8
+    y[:, 4:12, 6:30] = 0.2
+    return y
+
+
+def returning_then_scrolling(t: int) -> Tensor:
+    """Squares from long ago leave holes in what is known of the inner layers; then they move."""
+    y = returning(min(t, 4))
+    return y.roll(-3 * max(0, t - 4), -1)
+
+
 MODES: dict[str, Callable[[int], Tensor]] = {
     "in place": still,
     "shift and overlay": scrolling,
+    "shift in both directions": falling,
     "squares": returning,
+    "squares that move": returning_then_scrolling,
     "nothing": new_each_time,
 }
 
@@ -102,13 +127,39 @@ def in_full(recipe: Recipe, frame: Frame) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("mode", MODES)
 def test_each_mode_gives_the_frames_of_full_inference(mode: str, dtype: torch.dtype) -> None:
-    recipe, frames = recipe_of("cellnet-s", dtype), frames_of(MODES[mode])
+    recipe, frames = recipe_of("cellnet-s", dtype), frames_of(MODES[mode], count=9)
     written, work = through(recipe, frames, workers=2)
     allowed = 0 if dtype == torch.float32 else 65535 // 1023
     assert all(int((a - in_full(recipe, f)).abs().max()) <= allowed for a, f in zip(written, frames, strict=True))
     given, new = work.shares()
     assert new <= given <= 1
     assert (given == 1) == (mode == "nothing")
+
+
+@pytest.mark.parametrize("mode", [in_layers, falling, returning_then_scrolling])
+def test_what_would_not_be_worth_it_is_right_as_well(
+    mode: Callable[[int], Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reuse, "PARTS_NOT_WORTH", 9.0)
+    recipe, frames = recipe_of("cellnet-s"), frames_of(mode, count=8)
+    written, work = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+    assert work.shares()[1] < 0.9
+
+
+def test_a_long_scroll_gives_the_frames_of_full_inference() -> None:
+    recipe, frames = recipe_of("cellnet-s"), frames_of(lambda t: scrolling(t, 8), count=20)
+    written, work = through(recipe, frames, workers=2)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+    assert work.shares()[0] < 0.8
+
+
+def test_pictures_larger_than_a_tile_are_reused_as_well() -> None:
+    recipe = recipe_of("cellnet-s")
+    frames = frames_of(still, count=3)
+    written, work = through(replace(recipe, tile=100), frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+    assert work.shares()[0] < 1
 
 
 @pytest.mark.parametrize("step", [3, 8])

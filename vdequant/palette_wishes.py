@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vdequant.checks import check_choice
-from vdequant.edits import METHODS
+from vdequant.checks import check_choice, check_fraction
+from vdequant.edits import METHODS, PALETTE_FAST, choose_texture
 from vdequant.edits.mapping import PaletteMapping, apply_changes, from_json, parse_change, to_json
 from vdequant.edits.matching import match_palettes
-from vdequant.edits.palette_transfer import check_texture
 from vdequant.errors import InputError, UsageError
 from vdequant.media.contracts import Source
 from vdequant.media.targets import explain, part_path, publish
@@ -31,7 +30,9 @@ class PaletteWish:
     Attributes:
         origin: the words of ``--from``, see :func:`~vdequant.palette_targets.read_target`; "" leaves the palette.
         colors: of both palettes; 0: 16, or fewer where there are fewer.
-        method: of METHODS. texture: of TEXTURES.
+        method: of METHODS. texture: of TEXTURES, "" for the one that suits the restorer.
+        fidelity: share of the way that the result is moved into the cells of its palette; None: that of the settings,
+            and 0, as published, for what a diffusion model draws.
         changes: "#aa0000=#00aa00", from and to, applied after everything else.
         mapping: file to take the mapping from; save_mapping: file to write it to.
     """
@@ -39,14 +40,16 @@ class PaletteWish:
     origin: str = ""
     colors: int = 0
     method: str = METHODS[0]
-    texture: str = "L"
+    texture: str = ""
+    fidelity: float | None = None
     changes: tuple[str, ...] = ()
     mapping: str = ""
     save_mapping: str = ""
 
     def __post_init__(self) -> None:
         check_choice(self.method, METHODS, "--method")
-        check_texture(self.texture)
+        choose_texture(self.texture, "auto", PALETTE_FAST)
+        check_fraction(1.0 if self.fidelity is None else self.fidelity, "--fidelity")
         for text in self.changes:
             parse_change(text)
         if not 0 <= self.colors <= MOST_COLORS:

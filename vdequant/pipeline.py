@@ -58,8 +58,8 @@ class Summary:
 
     ``certificate`` is the share of checked samples that lie in their cells, None if unchecked. ``tolerance``: by how
     much, in 8-bit codes, a lossy codec widened those cells; 0 for lossless sources. ``snapped``: share of the pixels
-    that were taken back to clean colors first, None where no codec was in the way. ``work_share``: pixels that the
-    restorer was given, halos included, over those of restoring every frame whole; ``new_share``: the same, of pixels
+    that were taken back to clean colors first, None where no codec was in the way. ``work_share``: the restorer's
+    work, halos included, over that of restoring every frame whole; ``new_share``: the same, of pixels
     that could not be copied from what was restored before. ``kept_frames``: of ``frames``, those that an earlier run
     had finished; seconds, unique frames and shares are of this run alone. ``damaged_frames``: pictures of the input
     that could not be decoded, or only in part; ``damage``: that and what is missing in one line, "" for a whole input.
@@ -169,7 +169,7 @@ def _asked(plan: Plan, settings: Settings) -> Restorer:
     restorer = load_restorer(
         plan.restorer,
         tiled=bool(settings.tile),
-        sampling=Sampling.of(settings),
+        sampling=Sampling.to_restore(settings),
         base=settings.base,
         encoder=settings.encoder,
     ).to(plan.engine.device, plan.engine.dtype)
@@ -242,7 +242,7 @@ def _remembered(plan: Plan, unfinished: bool) -> int:
 
 
 def _work_shares(work: ReusingWork | None, report: StageReport) -> tuple[float, float]:
-    """Pixels that the network was given, and pixels that were not copied, over those of restoring every frame whole."""
+    """The restorer's work, and pixels that were not copied, over those of restoring every frame whole."""
     unique = report.unique / report.frames if report.frames else 1.0
     given, new = (1.0, 1.0) if work is None else work.shares()
     return round(unique * given, 4), round(unique * new, 4)

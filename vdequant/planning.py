@@ -177,11 +177,15 @@ def cost_of(restorer: object, plan: Plan) -> str:
         return ""
     layout, source = plan.source.layout, plan.source
     width, height = (layout.width, layout.height) if plan.grid is None else plan.grid.size
-    each = restorer.seconds(height, width)
-    if source.kind == "image" or not source.frames:
+    frames = None if source.kind == "image" else source.frames
+    return cost_words(restorer.seconds(height, width), frames, plan.engine.workers)
+
+
+def cost_words(each: float, frames: int | None, workers: int) -> str:
+    """``each``: seconds for a picture; ``frames``: None for a still, or where nobody knows."""
+    if not frames:
         return f"; at most about {_duration(each)} a picture"
-    whole = each * source.frames / plan.engine.workers
-    return f"; at most about {_duration(each)} a frame, {_duration(whole)} in all"
+    return f"; at most about {_duration(each)} a frame, {_duration(each * frames / workers)} in all"
 
 
 def _duration(seconds: float) -> str:
@@ -193,7 +197,7 @@ def _duration(seconds: float) -> str:
 
 def _known(stated: Quantizer, kind: str, settings: Settings) -> Quantizer:
     """The stated quantizer; one with a threshold to be estimated, where that is asked for or Otsu's was taken."""
-    can_estimate = settings.restorer == "map" or is_prior(Path(settings.restorer))
+    can_estimate = settings.restorer in ("map", "map+") or is_prior(Path(settings.restorer))
     if settings.unknown_threshold and not can_estimate:
         raise UsageError(f"--unknown-threshold expects --restorer map, got {settings.restorer!r}")
     if settings.unknown_threshold and not isinstance(stated, ThresholdQuantizer):

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from math import lcm
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,8 +36,8 @@ from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.quantizers.snapping import MixedCells
 from vdequant.quantizers.threshold import SlabCells
 from vdequant.quantizers.uniform import BoxCells
+from vdequant.reusing_parts import Canvases, Kept, PartedWork, copy_masked, parts_of
 from vdequant.temporal.reuse import FramePlan, Planner
-from vdequant.temporal.reuse_shifts import Mask, Shift, overlap
 from vdequant.temporal.reuse_windows import Box, Grain, Window
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
@@ -71,13 +72,21 @@ def _part(x: Tensor, box: Box) -> Tensor:
 
 @dataclass(eq=False)
 class Job:
-    """A frame on its way; ``native`` becomes its restored native picture ``(1, 3, H, W)``."""
+    """A frame on its way.
+
+    Attributes:
+        taken, plan, certify: what is to be done.
+        native: becomes its restored native picture ``(1, 3, H, W)``.
+        before: ``inner`` and ``native`` of the frame before, where the plan copies from it, else None.
+        inner: become what is between the parts of the network, where that is kept.
+    """
 
     taken: Taken
     plan: FramePlan
     native: Future[Tensor]
-    before: Future[Tensor] | None
+    before: Kept | None
     certify: bool
+    inner: Canvases = ()
 
 
 class ReusingWork:
@@ -93,19 +102,21 @@ class ReusingWork:
     def __init__(self, recipe: Recipe, grain: Grain | None, certify_every: int, ending: Ending = finish) -> None:
         self.recipe, self.certify_every, self.ending = recipe, certify_every, ending
         self.frames = 0
-        self.computed = self.new = self.full = 0  # pixels: given to the network, not copied, and all there are
+        self.computed = self.new = self.full = 0  # pixels: worked on, halos included; not copied; and all there are
         self._grain = grain
-        self._planner = None if grain is None else Planner(grain)
-        self._before: Future[Tensor] | None = None
+        self._parts = parts_of(recipe) if grain is not None and grain.step == 1 else ()
+        self._parted = PartedWork(recipe) if self._parts else None
+        self._planner = None if grain is None else Planner(grain, self._parts)
+        self._before: Kept | None = None
 
     def restart(self) -> None:
         """Forget what was seen: the next frame is the first of a segment."""
         self.frames, self._before = 0, None
         if self._grain is not None:
-            self._planner = Planner(self._grain)
+            self._planner = Planner(self._grain, self._parts)
 
     def shares(self) -> tuple[float, float]:
-        """Pixels that the network was given, and pixels that could not be copied, over all of the planned frames."""
+        """The network's work, and pixels that could not be copied, as shares of those of all planned frames whole."""
         return (self.computed / self.full, self.new / self.full) if self.full else (1.0, 1.0)
 
     def plan(self, frame: Frame) -> Callable[[], Restored]:
@@ -123,8 +134,10 @@ class ReusingWork:
         self.computed += plan.work
         self.new += plan.new
         self.full += taken.y.shape[-2] * taken.y.shape[-1]
-        job = Job(taken, plan, Future(), None if plan.whole else self._before, certify)
-        self._before = job.native
+        kept = len(self._parts) - 1 if plan.kept or plan.parts else 0
+        inner: Canvases = tuple(Future() for _ in range(kept))
+        job = Job(taken, plan, Future(), None if plan.whole else self._before, certify, inner)
+        self._before = inner, job.native
         return job
 
     def run(self, job: Job) -> Restored:
@@ -139,7 +152,10 @@ class ReusingWork:
         try:
             native = self._native(job)
         except BaseException as error:
-            job.native.set_exception(error)
+            waiting: list[Future[Any]] = [*job.inner, job.native]
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(error)
             raise
         finally:
             job.plan.ready.set()
@@ -147,30 +163,30 @@ class ReusingWork:
         return native
 
     def _native(self, job: Job) -> Tensor:
-        plan = job.plan
-        if plan.whole or job.before is None:
-            return restore_native(self.recipe, job.taken.y)
-        computed = [(window, restore_native(self.recipe, _cut(job.taken.y, window))) for window in plan.windows]
-        before = job.before.result()
-        result = before.clone()
-        for copy in plan.copies:
-            _copy(before, result, copy.mask, copy.shift)
+        plan, y = job.plan, job.taken.y
+        if job.before is None:
+            whole = self._parted.whole if self._parted is not None and job.inner else None
+            result = restore_native(self.recipe, y) if whole is None else whole(y, job.inner)
+        elif plan.parts and self._parted is not None:
+            result = self._parted.planned(y, plan.parts, job.before, job.inner)
+        else:
+            result = self._from_windows(y, plan, job.before[1])
         for square, box in plan.found.hits:
             square.ready.wait()
             if square.values is None:
                 raise RuntimeError("a frame that this one shares content with was not restored")
             _part(result, box)[0] = square.values
-        for window, restored in computed:
-            for box in window.boxes:
-                _part(result, box).copy_(_part(restored, window.place(box)))
         for square, box in plan.found.keeps:
             square.values = _part(result, box)[0].clone()
         return result
 
-
-def _copy(before: Tensor, result: Tensor, mask: Mask, shift: Shift) -> None:
-    """Put the pixels of ``mask`` in ``result`` that lie ``shift`` farther in ``before``."""
-    (here_y, there_y), (here_x, there_x) = (overlap(size, by) for size, by in zip(mask.shape, shift, strict=True))
-    chosen = torch.from_numpy(mask[here_y, here_x])
-    target = result[..., here_y, here_x]
-    target.copy_(torch.where(chosen, before[..., there_y, there_x], target))
+    def _from_windows(self, y: Tensor, plan: FramePlan, before: Future[Tensor]) -> Tensor:
+        computed = [(window, restore_native(self.recipe, _cut(y, window))) for window in plan.windows]
+        ground = before.result()
+        result = ground.clone(memory_format=torch.contiguous_format)
+        for copy in plan.copies:
+            copy_masked(ground, result, copy)
+        for window, restored in computed:
+            for box in window.boxes:
+                _part(result, box).copy_(_part(restored, window.place(box)))
+        return result

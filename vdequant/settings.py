@@ -33,10 +33,10 @@ class Settings:
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
     mask: str = ""  # picture of the input's size: what is white there stays as it was
     tta: bool = False  # ask the restorer eight times, turned and mirrored, and take the mean
-    sampler: str = "ddpm"  # of the restorer diffusion: ddpm as published, ddim and dpm (DPM-Solver++) need fewer steps
+    sampler: str = ""  # of the restorer diffusion: ddpm, ddim, dpm (DPM-Solver++); "" = what suits the job
     steps: int = 0  # of the sampler; 0 = its default
     seed: int = 0  # of its noise: the same one gives the same picture
-    samples: int = 1  # that are drawn; of several the mean is the result
+    samples: int = 0  # that are drawn; of several the mean is the result; 0 = what suits the job
     base: str = ""  # of the restorer diffusion: a name in the Hugging Face cache, or a folder; "" = the one that ships
     encoder: str = ""  # file of an encoder that was trained for the base
     temporal: str = "auto"  # steady over time: lock equal colors in place, or follow the flow; auto: suits the source
@@ -90,10 +90,11 @@ class Settings:
             raise UsageError(
                 f"expected --max-pixels and --max-frames of 1 or more, got {self.max_pixels} and {self.max_frames}"
             )
-        check_choice(self.sampler, SAMPLERS, "--sampler")
-        if not (0 <= self.steps <= 1000 and 1 <= self.samples <= 100 and 0 <= self.seed < 1 << 32):
+        if self.sampler:
+            check_choice(self.sampler, SAMPLERS, "--sampler")
+        if not (0 <= self.steps <= 1000 and 0 <= self.samples <= 100 and 0 <= self.seed < 1 << 32):
             raise UsageError(
-                "expected --steps of at most 1000, --samples from 1 to 100 and --seed from 0 to 4294967295, "
+                "expected --steps of at most 1000, --samples of at most 100 and --seed from 0 to 4294967295, "
                 f"got {self.steps}, {self.samples} and {self.seed}"
             )
         if (self.base or self.encoder) and self.restorer != "diffusion":

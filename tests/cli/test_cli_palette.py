@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_diffusion import ship_tiny
 
 WARM = "#201008,#603018,#b06030,#f0d0a0,#fff8e0"
 
@@ -47,10 +48,11 @@ def test_a_mapping_is_saved_edited_and_used(still: Path, tmp_path: Path, run: An
         ((), 2, "-o OUTPUT, for example: vdequant palette"),
         (("-o", "{}/out.png"), 2, "expected --from PALETTE"),
         (("-o", "{}/out.png", "--from", WARM, "--method", "hue"), 2, "negative-color"),
-        (("-o", "{}/out.png", "--from", WARM, "--texture", "T"), 2, "diffusion"),
+        (("-o", "{}/out.png", "--from", WARM, "--texture", "T", "--restorer", "deband"), 2, "--restorer diffusion"),
         (("-o", "{}/out.png", "--from", WARM, "--colors", "9"), 2, "at most 5"),
         (("-o", "{}/out.png", "--from", "{}/none.gpl"), 1, "none.gpl"),
         (("-o", "{}/out.png", "--from", WARM, "--restorer", "none"), 2, "--restorer"),
+        (("-o", "{}/out.png", "--from", WARM, "--samples", "2"), 2, "--restorer diffusion"),
         (("-o", "{}/out.mp4", "--from", WARM), 2, "picture name"),
     ],
 )
@@ -86,6 +88,8 @@ def test_a_part_is_recolored_and_people_are_told(still: Path, tmp_path: Path, ru
         (("--color", "mean", "-o", "{}/out.png"), "one of --mask"),
         (("--mask", "{}/none.png", "--color", "mean", "-o", "{}/out.png"), "none.png"),
         (("--rect", "0,0,48,32", "--grabcut", "--color", "mean", "-o", "{}/out.png"), "surroundings"),
+        (("--point", "1,1", "--color", "mean", "-o", "{}/out.png", "--samples", "2"), "--restorer diffusion"),
+        (("--point", "1,1", "--color", "mean", "-o", "{}/out.png", "--steps", "5000"), "--steps of at most 1000"),
     ],
 )
 def test_bad_recolorings_end_in_one_line(
@@ -97,3 +101,19 @@ def test_bad_recolorings_end_in_one_line(
     assert message in ran.err
     assert len(ran.err.strip().splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_several_pictures_are_drawn_and_named(
+    still: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship_tiny(monkeypatch)
+    words = ("--sampler", "dpm", "--steps", 2, "--seed", 3, "--samples", 2, "-o", tmp_path / "out.png")
+    ran = run("palette", still, "--from", WARM, "--texture", "T", *words)
+    assert ran.code == 0
+    assert "dequantized by diffusion (dpm, 2 steps, seed 3, 2 samples)" in ran.err
+    assert "done: 2 pictures in" in ran.err
+    assert f"wrote: {tmp_path / 'out-1.png'}, {tmp_path / 'out-2.png'} 48x32" in ran.err
+    part = ("--rect", "4,4,9,9", "--color", "mean", "--restorer", "diffusion")
+    summary = json.loads(run("recolor", still, *part, *words, "--json", "-q", "-y").out)
+    assert (summary["texture"], summary["restorer"], summary["seed"]) == ("T", "diffusion", 3)
+    assert summary["outputs"] == [str(tmp_path / "out-1.png"), str(tmp_path / "out-2.png")]

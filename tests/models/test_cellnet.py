@@ -106,8 +106,8 @@ def test_context_takes_any_size(height: int, width: int) -> None:
 def test_tiles_equal_the_whole_picture_for_the_shipped_networks() -> None:
     from vdequant.frame_work import Recipe, restore_native
     from vdequant.frames import Layout
-    from vdequant.pipeline import load_restorer
     from vdequant.quantizers.uniform import UniformQuantizer
+    from vdequant.restorers.loading import load_restorer
 
     quantizer = UniformQuantizer.of_levels(8)
     stored = quantizer.quantize(torch.rand(1, 3, 150, 212))

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vdequant.errors import ModelError
-from vdequant.models.prior import PUBLISHED, SMALL, Critic, Encoder, Funnel, Generator, PriorSpec, Vae
+from vdequant.models.prior import PUBLISHED, SMALL, Critic, Encoder, Funnel, Generator, PriorSpec
+from vdequant.models.prior_vae import Vae
 from vdequant.models.prior_weights import Prior, is_prior, read_prior, write_prior
 
 TINY = PriorSpec(6, (8, 4, 4))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 import torch
 
-from vdequant.models.conditioning import COLORS, PLANES, planes_of
+from vdequant.models.conditioning import COLORS, planes_of
 from vdequant.models.denoiser import Embedded
 from vdequant.models.diffusion import NOISE, TINY, TRAINED_STEPS, Base, Encoder
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.denoising import clean_of, draw, predict, scheduler_of, starts, thresholded
 from vdequant.restorers.diffusion import Diffusion
 from vdequant.restorers.sampling import Sampling
-from vdequant.settings import SAMPLERS
+from vdequant.settings import SAMPLERS, Settings
 
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": TRAINED_STEPS,
@@ -188,7 +188,26 @@ def test_a_watcher_hears_of_every_step() -> None:
     assert heard == [(done, 4) for done in range(5)]
 
 
-def test_time_is_told_in_proportion_to_the_picture() -> None:
-    restorer = Diffusion(tiny(), Sampling("ddim", steps=4))
-    assert restorer.seconds(64, 64) > 0
-    assert PLANES == 7
+def test_time_is_told_for_all_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles overlap: of a picture of 512 pixels a side, three times three tiles of 256 are seen."""
+    ticks = count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))  # each step takes a second
+    restorer = Diffusion(tiny(), Sampling("ddim", steps=4, samples=2))
+    assert restorer.seconds(128, 128) == 8
+    assert restorer.seconds(512, 512) == 8 * (3 * 256 / 128) ** 2
+
+
+def test_restoring_takes_the_mean_of_quick_samples_unless_told_otherwise() -> None:
+    usual = Sampling.to_restore(Settings())
+    assert (usual.sampler, usual.count, usual.samples) == ("dpm", 5, 4)
+    told = Sampling.to_restore(Settings(restorer="diffusion", sampler="ddpm"))
+    assert (told.sampler, told.count, told.samples) == ("ddpm", 27, 4)
+    few = Sampling.to_restore(Settings(restorer="diffusion", steps=3, samples=2))
+    assert (few.sampler, few.count, few.samples) == ("dpm", 3, 2)
+
+
+def test_what_is_looked_at_is_drawn_as_published_unless_told_otherwise() -> None:
+    usual = Sampling.of(Settings())
+    assert (usual.sampler, usual.count, usual.samples) == ("ddpm", 27, 1)
+    told = Sampling.of(Settings(restorer="diffusion", sampler="ddim", seed=5, samples=3))
+    assert (told.sampler, told.count, told.seed, told.samples) == ("ddim", 20, 5, 3)

@@ -43,7 +43,7 @@ def test_adam_reaches_the_bottom_of_a_bowl() -> None:
 @pytest.mark.parametrize("name", DESCENTS)
 def test_rows_move_on_their_own(name: str) -> None:
     together, alone = torch.tensor([[0.0, 0.0], [9.0, 4.0]]), torch.tensor([[9.0, 4.0]])
-    pair, single = DESCENTS[name](), DESCENTS[name]()
+    pair, single = DESCENTS[name](0.1), DESCENTS[name](0.1)
     for _ in range(5):
         pair.step([together], [bowl(together)])
         single.step([alone], [bowl(alone)])

@@ -9,11 +9,11 @@ import torch
 
 from vdequant.models.prior import Encoder, Generator, PriorSpec
 from vdequant.models.prior_weights import Prior, write_prior
-from vdequant.pipeline import load_restorer
 from vdequant.quantizers.threshold import ThresholdQuantizer, gray
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
 from vdequant.restorers.base import Costly, Explaining
+from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.map_prior import MapPrior
 from vdequant.restorers.map_search import Search
 

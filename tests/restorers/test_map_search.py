@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from vdequant.models.prior import Critic, Encoder, Generator, PriorSpec
+from vdequant.models.prior_local import LocalEncoder, LocalGenerator, LocalSpec
 from vdequant.models.prior_weights import Prior
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.descent import Adam
 from vdequant.restorers.map_objective import MapObjective, YehObjective
-from vdequant.restorers.map_search import PUBLISHED, Found, Search, guess, in_rows, search
+from vdequant.restorers.map_search import FAST, NEAR, PUBLISHED, Found, Search, guess, in_rows, quick_search, search
 from vdequant.restorers.map_transforms import Identity, SoftUnknown, Transform, sharpness, threshold, transform_of
 
 TINY = PriorSpec(4, (8, 8))
@@ -164,3 +165,23 @@ def test_rows_are_always_computed_as_many_at_a_time() -> None:
     (found,) = in_rows(work, torch.arange(11.0))
     assert torch.equal(found, torch.arange(11.0) * 2)
     assert set(seen) == {seen[0]}
+
+
+def test_a_local_prior_is_searched_near_its_encoders_guess(prior: Prior) -> None:
+    spec = LocalSpec(4, 1, (8,), 1)
+    local = Prior(LocalGenerator(spec), LocalEncoder(spec))
+    for part in local.parts().values():
+        part.requires_grad_(False)
+    assert quick_search(local) is NEAR
+    assert quick_search(Prior(local.generator)) is quick_search(prior) is FAST  # nothing to be near to
+    stored, transform = LEVELS.quantize(pictures(prior)), transform_of(LEVELS)
+    found = search(local, transform, stored, replace(NEAR, steps=4))
+    moved = (found.z - guess(local, stored)).abs().max()
+    assert 0 < float(moved) < 4.5 * NEAR.rate
+
+
+def test_the_rate_is_the_size_of_a_step(prior: Prior) -> None:
+    stored, transform = LEVELS.quantize(pictures(prior)), transform_of(LEVELS)
+    one = replace(PLAIN, steps=1, rate=0.02)
+    moved = search(prior, transform, stored, one).z.abs().max()
+    assert float(moved) == pytest.approx(0.02, rel=1e-2)

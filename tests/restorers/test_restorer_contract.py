@@ -15,6 +15,7 @@ from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.base import WHOLE_PICTURE, Needs, Restorer
 from vdequant.restorers.diffusion import Diffusion
+from vdequant.restorers.map_plus import MapPlus
 from vdequant.restorers.map_prior import MapPrior
 from vdequant.restorers.map_search import Search
 from vdequant.restorers.sampling import Sampling
@@ -48,6 +49,8 @@ def restorer(request: pytest.FixtureRequest) -> Restorer:
     made: Restorer = getattr(import_module(module), cls)()
     if isinstance(made, MapPrior):
         made.search = Search(steps=2, coarse=1, restarts=1)
+    if isinstance(made, MapPlus):
+        made.map.search = Search(steps=2, coarse=0, restarts=0)
     if isinstance(made, Diffusion):
         made.sampling = Sampling("dpm", steps=2)
     return made

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from vdequant.errors import InputError, UsageError
-from vdequant.models.prior import Critic, Generator, PriorSpec, Vae
+from vdequant.models.prior import Critic, Generator, PriorSpec
+from vdequant.models.prior_local import LocalSpec
+from vdequant.models.prior_vae import Vae
 from vdequant.models.prior_weights import read_prior
 from vdequant.training import recipe_prior
 from vdequant.training.growing import GrowingCritic, GrowingGenerator, stage_of
@@ -181,3 +183,18 @@ def test_all_kinds_are_written_with_what_they_have(
 def test_an_unknown_kind_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="vae, gan, critic"):
         train_prior(order("flow", folder, tmp_path / "x.safetensors", tmp_path))
+
+
+def test_a_local_prior_is_trained_and_judged_as_others_are_but_not_grown(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = LocalSpec(4, 2, (8, 6), 1)
+    monkeypatch.setitem(recipe_prior.SIZES, "tiny", spec)
+    out = tmp_path / "prior.safetensors"
+    train_prior(order("vae", folder, out, tmp_path / "vae"))
+    train_prior(order("critic", folder, out, tmp_path / "critic"))
+    judged = read_prior(out)
+    assert judged.spec == spec
+    assert list(judged.parts()) == ["generator", "encoder", "critic"]
+    with pytest.raises(UsageError, match="--size small"):
+        train_prior(order("gan", folder, out, tmp_path / "gan"))

@@ -13,6 +13,7 @@ from vdequant.cli.console import Console
 from vdequant.cli.options import add_sampling_options
 from vdequant.cli.progress import SECONDS_BETWEEN_LINES
 from vdequant.errors import UsageError
+from vdequant.settings import Settings
 
 if TYPE_CHECKING:
     from vdequant.evaluation.diffusion_tables import Order
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vdequant.schedule.device import Engine
 
 FILES = ("diffusion-tables.json", "diffusion-tables.md")
-RESTORERS, PEERS = ("cellnet-m",), ("deband",)  # by default, beside the model
+RESTORERS, PEERS = ("cellnet-m", "diffusion"), ("deband",)  # by default, beside the model
 FOREIGN = ("quantizer", "metrics", "frames", "fidelity")  # options of other evaluations
 
 
@@ -99,6 +100,7 @@ def _order(args: argparse.Namespace, engine: Engine, drawing: Drawing) -> Order:
     from vdequant.evaluation.diffusion_tables import Order
     from vdequant.evaluation.methods import Method, Nothing, Restoring
     from vdequant.evaluation.peers import make_peer
+    from vdequant.restorers.sampling import Sampling
 
     wanted = args.only or TABLES
     for name in wanted:
@@ -107,7 +109,7 @@ def _order(args: argparse.Namespace, engine: Engine, drawing: Drawing) -> Order:
     restorers: list[Method] = [Restoring(name, engine, drawing=drawing) for name in names]
     peers = [make_peer(name, str(engine.device)) for name in _given(args.peers, PEERS)]
     return Order(
-        drawing.sampling,
+        Sampling.of(_settings(args)),
         (Nothing(), *peers, *restorers),
         tuple(name for name in TABLES if name in wanted),
         Path(args.cache) if args.cache else None,
@@ -119,15 +121,18 @@ def _given(names: list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]
 
 
 def drawing_of(args: argparse.Namespace) -> Drawing:
-    """What the options of :func:`~vdequant.cli.options.add_sampling_options` say."""
+    """What the options of :func:`~vdequant.cli.options.add_sampling_options` say to the restorer diffusion."""
     from vdequant.evaluation.methods import Drawing
     from vdequant.restorers.sampling import Sampling
-    from vdequant.settings import Settings
 
+    settings = _settings(args)
+    return Drawing(Sampling.to_restore(settings), settings.base, settings.encoder)
+
+
+def _settings(args: argparse.Namespace) -> Settings:
     names = ("sampler", "steps", "seed", "samples", "base", "encoder")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    settings = Settings(restorer="diffusion", **given)
-    return Drawing(Sampling.of(settings), settings.base, settings.encoder)
+    return Settings(restorer="diffusion", **given)
 
 
 def _check(args: argparse.Namespace) -> None:

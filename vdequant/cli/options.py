@@ -140,7 +140,7 @@ def add_sampling_options(
     """How the restorer diffusion draws its pictures; ``several``: what becomes of several samples."""
     group = parser.add_argument_group("drawing, with --restorer diffusion")
     group.add_argument(
-        "--sampler", choices=SAMPLERS, help="ddpm (default, as published), ddim, or dpm (DPM-Solver++) for fewer steps"
+        "--sampler", choices=SAMPLERS, help="ddpm (as published), ddim, or dpm (DPM-Solver++) for fewer steps"
     )
     group.add_argument("--steps", type=int, metavar="N", help="of the sampler; default 27 for ddpm, 20 ddim, 10 dpm")
     group.add_argument("--seed", type=int, metavar="N", help="of its noise; the same one gives the same picture")

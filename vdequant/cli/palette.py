@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 from vdequant.cli.console import Console
 from vdequant.cli.naming import suggested_output
 from vdequant.cli.one_job import run_one
-from vdequant.cli.options import Parser, add_input_options, add_reporting_options, restorer, scale
+from vdequant.cli.options import (
+    Parser,
+    add_input_options,
+    add_reporting_options,
+    add_sampling_options,
+    restorer,
+    scale,
+)
 from vdequant.cli.progress import Progress, frame_count, percent, size
-from vdequant.edits import METHODS, NEEDS_DIFFUSION, TEXTURES
+from vdequant.edits import METHODS, TEXTURES
 from vdequant.errors import UsageError
 from vdequant.restorers import RESTORERS
 from vdequant.settings import CHROMAS, Settings
@@ -20,7 +27,15 @@ from vdequant.settings import CHROMAS, Settings
 if TYPE_CHECKING:
     from vdequant.repaletting import PaletteSummary
 
-DEFAULTS = {"method": METHODS[0], "texture": TEXTURES[0], "origin": "", "colors": 0, "mapping": "", "save_mapping": ""}
+DEFAULTS = {
+    "method": METHODS[0],
+    "texture": "",
+    "origin": "",
+    "colors": 0,
+    "mapping": "",
+    "save_mapping": "",
+    "fidelity": None,
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("-y", "--overwrite", action="store_true", help="replace an existing output")
     _add_palette_options(result)
     _add_work_options(result)
+    add_sampling_options(result, several="write so many pictures, NAME-1.png and so on; default 1; not for video")
     _add_output_options(result)
     add_input_options(result)
     add_reporting_options(result)
@@ -76,22 +92,25 @@ def _add_work_options(result: argparse.ArgumentParser) -> None:
     group = result.add_argument_group("dequantizing")
     group.add_argument(
         "--texture",
-        metavar="|".join(TEXTURES),
-        help="L (default): what lies between the colors of the source's palette comes along, and no restorer is "
-        "needed; L-post: restored without, then the source's luminance is put back, over the palette; off. "
-        f"({' and '.join(NEEDS_DIFFUSION)} of the paper need a diffusion network.)",
+        choices=TEXTURES,
+        help="what comes along of the source. L (default): what lies between its colors, and no restorer is needed; "
+        "L-post: dequantized without, then its luminance is put back, over the palette; off: nothing. With --restorer "
+        "diffusion, told to the model: T (default there, and implies it): where luminance is steep; G (implies it): "
+        "its slopes; L and L-post: luminance; off: nothing",
     )
     group.add_argument(
         "--restorer",
         type=restorer,
         metavar="NAME",
-        help=f"{', '.join(('auto', *RESTORERS))}; auto: cellnet-m, and cellnet-s for video on a CPU",
+        help=f"{', '.join(('auto', *RESTORERS))}; auto: cellnet-m, cellnet-s for video on a CPU, and "
+        "diffusion for --texture T and G",
     )
     group.add_argument(
         "--fidelity",
         type=float,
         metavar="F",
-        help="1 (default): every pixel stays nearest to the color that was asked for; 0: trust the restorer alone",
+        help="1 (default): every pixel stays nearest to the color that was asked for; 0 (default with --restorer "
+        "diffusion, as published): trust the restorer alone",
     )
     group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
     group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
@@ -116,7 +135,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         wanted = shlex.join([*words, "-o", suggested_output(args.input, "repainted")])
         raise UsageError(f"expected -o OUTPUT, for example: {wanted}")
     given = vars(args)
-    names = {field.name for field in fields(Settings)}
+    names = {field.name for field in fields(Settings)} - set(DEFAULTS)
     settings = Settings(**{name: value for name, value in given.items() if name in names})
 
     from vdequant.palette_wishes import PaletteWish
@@ -139,8 +158,10 @@ def error_line(psnr: float | None, ssim: float | None) -> str:
 def summary_lines(summary: PaletteSummary) -> list[str]:
     """What was done, in two lines."""
     error = error_line(summary.palette_psnr, summary.palette_ssim)
+    count = len(summary.outputs)
+    done = f"{count} pictures" if count > 1 else frame_count(summary.frames)
     return [
-        f"done: {frame_count(summary.frames)} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples "
+        f"done: {done} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples "
         f"have the color that was asked for; {error}",
-        f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
+        f"wrote: {', '.join(summary.outputs)} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]

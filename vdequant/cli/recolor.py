@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from vdequant.cli.console import Console
 from vdequant.cli.naming import suggested_output
-from vdequant.cli.options import Parser, add_reporting_options
+from vdequant.cli.one_job import run_one
+from vdequant.cli.options import Parser, add_reporting_options, add_sampling_options
 from vdequant.cli.palette import error_line
 from vdequant.cli.progress import Progress, size
-from vdequant.edits import RECOLOR_TEXTURES
+from vdequant.edits import DIFFUSION, TEXTURES
 from vdequant.errors import UsageError
 from vdequant.settings import MOST_PIXELS, Settings
 
@@ -42,12 +43,23 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--color", metavar="COLOR", help='"#rrggbb", or mean: the mean color of the part itself')
     group.add_argument(
         "--texture",
-        metavar="|".join(RECOLOR_TEXTURES),
-        help="L (default): variations of luminance stay; off: one flat color",
+        choices=TEXTURES,
+        help="what stays of the part. L (default): its variations of luminance; off: nothing, one flat color. With "
+        "--restorer diffusion, told to the model: T (default there, and implies it): where luminance is steep; G "
+        "(implies it): its slopes; L: luminance; L-post (implies it): luminance, put back in the end; off: nothing",
+    )
+    group.add_argument(
+        "--restorer",
+        choices=("auto", DIFFUSION),
+        help="auto: diffusion for --texture T, G and L-post, none for L and off; diffusion: a model draws the part, "
+        "and follows the color loosely",
     )
     group.add_argument("--feather", type=float, metavar="PX", help="the color sets in over so many pixels; default 1")
     group.add_argument("--bits", type=int, metavar="N", help="bits per sample, 8 or 16; default the input's own")
     group.add_argument("--max-pixels", type=int, metavar="N", help=f"refuse larger pictures; default {MOST_PIXELS}")
+    add_sampling_options(result, several="write so many pictures, NAME-1.png and so on; default 1")
+    group = result.add_argument_group("where")
+    group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
     add_reporting_options(result)
     result.set_defaults(run=run, output="", color="", json=False, verbose=False, quiet=False)
     return result
@@ -82,16 +94,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     names = {field.name for field in fields(Settings)} - set(WISHES)
     settings = Settings(**{name: value for name, value in given.items() if name in names})
 
-    from vdequant.recoloring import RecolorWish, recolor_picture
+    from vdequant.recolor_wishes import RecolorWish
+    from vdequant.recoloring import recolor_picture
 
     wish = RecolorWish(**{name: given[name] for name in WISHES if name in given})
-    with Progress(console) as progress:
-        summary = recolor_picture(args.input, args.output, wish, settings, progress)
-    for line in summary_lines(summary):
-        console.note(line)
-    if console.as_json:
-        console.answer(summary.as_dict())
-    return 0
+
+    def work(progress: Progress) -> RecolorSummary:
+        return recolor_picture(args.input, args.output, wish, settings, progress)
+
+    return run_one(args.output, console, work, summary_lines)
 
 
 def summary_lines(summary: RecolorSummary) -> list[str]:
@@ -99,5 +110,5 @@ def summary_lines(summary: RecolorSummary) -> list[str]:
     error = error_line(summary.palette_psnr, summary.palette_ssim)
     return [
         f"done: {summary.masked:.1%} of the picture, asked for {summary.color}, mean now {summary.got}; {error}",
-        f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
+        f"wrote: {', '.join(summary.outputs)} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from vdequant.checks import check_choice
-from vdequant.edits import NEEDS_DIFFUSION, TEXTURES
+from vdequant.edits import PALETTE_FAST
 from vdequant.edits.blending import blended
 from vdequant.edits.luma import luma_of, with_luma
 from vdequant.edits.mapping import PaletteMapping
-from vdequant.errors import UsageError
 from vdequant.quantizers.base import MARGIN, Quantizer, toward_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.palettes_from import palette_from
@@ -35,14 +35,23 @@ class Transferred:
     stored: Tensor
 
 
-def check_texture(texture: str) -> str:
-    """Return ``texture`` when it is one of TEXTURES; raise :class:`UsageError` otherwise."""
-    if texture in NEEDS_DIFFUSION:
-        raise UsageError(
-            f"expected --texture {', '.join(TEXTURES)}, got {texture}, which only a diffusion network can be given; "
-            "L is the nearest"
-        )
-    return check_choice(texture, TEXTURES, "--texture")
+class Transfer(Protocol):
+    """Shows pictures in the target palette of its mapping."""
+
+    mapping: PaletteMapping
+    quantizer: PaletteQuantizer
+
+    def __call__(self, x: Tensor, number: int = 0) -> Transferred:
+        """Transfer ``(N, 3, H, W)`` in [0, 1]; ``number`` is that of the sample, where there can be several."""
+        ...
+
+
+def share_kept(transfer: Transfer, done: Transferred) -> float:
+    """The share of the pixels whose nearest color of the target palette is the one that was asked for."""
+    rows = max(1, BAND // done.result.shape[-1])
+    parts = zip(torch.split(done.result, rows, -2), torch.split(done.stored, rows, -2), strict=True)
+    inside = sum(int(transfer.quantizer.cells(stored).contains(result).sum()) for result, stored in parts)
+    return inside / done.result.numel()
 
 
 class PaletteTransfer:
@@ -57,7 +66,7 @@ class PaletteTransfer:
     Args:
         mapping: from source to target.
         dequantize: see :data:`Dequantize`.
-        texture: of TEXTURES.
+        texture: of PALETTE_FAST.
         fidelity: share of the way that texture "L" is moved into the cells of the target palette. "L-post" is left
             where it is, and "off" where ``dequantize`` put it.
         margin: how far inside their cells colors are put.
@@ -76,11 +85,12 @@ class PaletteTransfer:
         margin: float = MARGIN,
     ) -> None:
         self.mapping, self.dequantize = mapping, dequantize
-        self.texture, self.fidelity, self.margin = check_texture(texture), fidelity, margin
+        self.texture = check_choice(texture, PALETTE_FAST, "--texture")
+        self.fidelity, self.margin = fidelity, margin
         self.quantizer = PaletteQuantizer(mapping.target)  # made once: it keeps a table of all colors
 
-    def __call__(self, x: Tensor) -> Transferred:
-        """Transfer ``(N, 3, H, W)`` in [0, 1]."""
+    def __call__(self, x: Tensor, number: int = 0) -> Transferred:
+        """Transfer ``(N, 3, H, W)`` in [0, 1]; nothing is random here, so that all samples are alike."""
         if self.texture == "L":  # every pixel for itself, so that memory need not grow with the picture
             parts = [self._blended(rows) for rows in torch.split(x, max(1, BAND // x.shape[-1]), dim=-2)]
             return Transferred(*(torch.cat(planes, dim=-2) for planes in zip(*parts, strict=True)))
@@ -93,13 +103,6 @@ class PaletteTransfer:
         stored = self.mapping.quantized(x)
         proposal = blended(x, self.mapping.source, self.mapping.target)
         return toward_cells(proposal, self.quantizer.cells(stored), self.fidelity, self.margin), stored
-
-    def kept(self, done: Transferred) -> float:
-        """The share of the pixels whose nearest color of the target palette is the one that was asked for."""
-        rows = max(1, BAND // done.result.shape[-1])
-        parts = zip(torch.split(done.result, rows, -2), torch.split(done.stored, rows, -2), strict=True)
-        inside = sum(int(self.quantizer.cells(stored).contains(result).sum()) for result, stored in parts)
-        return inside / done.result.numel()
 
 
 class Requantizer:

@@ -1,4 +1,4 @@
-"""Another color for a part of a picture: the fast form of the paper's color-conditioned inpainting.
+"""Another color for a part of a picture: the fast form of the paper's color-conditioned inpainting (``drawing.py``).
 
 Inside the mask the luma is moved so that its mean is that of the asked color, and keeps its variations; the chroma
 becomes the asked one. Outside nothing is touched, and the mask's edge is soft only inward.
@@ -10,12 +10,18 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_choice, check_picture
-from vdequant.edits import RECOLOR_TEXTURES
+from vdequant.edits import RECOLOR_FAST
 from vdequant.edits.luma import fitted, luma_of
 from vdequant.errors import UsageError
 
 GRAY = 0.1  # chroma much shorter than this counts as none: grays have no more or less colorful places
 MOST_COLORFUL = 1.5  # times the mean chroma; what is above counts as that
+
+
+def check_weight(weight: Tensor) -> None:
+    """Raise :class:`UsageError` where a mask selects nothing."""
+    if not bool((weight > 0).any()):
+        raise UsageError("expected a mask that selects something, got an empty one; white selects, black does not")
 
 
 def mean_color(x: Tensor, weight: Tensor) -> Tensor:
@@ -58,9 +64,8 @@ def recolor(x: Tensor, weight: Tensor, color: Tensor, *, texture: str = "L") -> 
         UsageError: the mask is empty, or the texture unknown.
     """
     check_picture(x)
-    check_choice(texture, RECOLOR_TEXTURES, "--texture")
-    if not bool((weight > 0).any()):
-        raise UsageError("expected a mask that selects something, got an empty one; white selects, black does not")
+    check_choice(texture, RECOLOR_FAST, "--texture")
+    check_weight(weight)
     if texture == "off":
         return filled(x, weight, color)
     luma, wanted = luma_of(x), luma_of(color)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,11 +25,11 @@ from vdequant.quantizers.threshold import ThresholdQuantizer, otsu_thresholds
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.map_objective import YehObjective
-from vdequant.restorers.map_plus import NEARER, begun_at
-from vdequant.restorers.map_search import Found, Search, Told, search
+from vdequant.restorers.map_search import Found, Search, Told, guess, pictures_of, search
 from vdequant.restorers.map_transforms import Identity, SoftUnknown, Transform, threshold, transform_of
 
 PEER = "cellnet-m"
+SMALL_STEPS = 0.03  # of a search begun at PEER's picture, which is near already
 LEVELS = ("m=2", "m=3", "m=4", "m=5")  # table I
 THRESHOLDS = ("delta=0.5", "delta=0.4", "delta=otsu")  # table II
 
@@ -187,10 +187,13 @@ class Bench:
         return self._found(column, Identity()).pictures
 
     def from_peer(self, column: Column) -> Tensor:
-        """Eq. 6 from the input behind cellnet-m's picture on, what it changes added to that, moved into the cells."""
-        settings = replace(self.settings, steps=min(self.settings.steps, NEARER.steps))
-        found = partial(search, self.prior, column.transform, column.stored, settings)
-        return column.cells.project(begun_at(self.prior, self.cellnet(column), lambda begin: found(begin=begin)))
+        """Eq. 6 from the input behind cellnet-m's picture on, half of what it changes added to that, in the cells."""
+        peer = self.cellnet(column)
+        begin = guess(self.prior, peer)
+        settings = replace(self.settings, rate=min(self.settings.rate, SMALL_STEPS))
+        found = search(self.prior, column.transform, column.stored, settings, begin=begin, told=self.told)
+        changed = found.pictures - pictures_of(self.prior, begin)
+        return column.cells.project((peer + changed / 2).clamp(0, 1))
 
     def rows(self, column: Column) -> Iterator[tuple[str, Callable[[Column], Tensor]]]:
         """Names and methods other than eq. 6 itself."""

@@ -26,6 +26,7 @@ from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.sampling import Sampling
 from vdequant.schedule.device import Engine
 from vdequant.schedule.tiles import automatic_side
+from vdequant.settings import Settings
 from vdequant.smoothing import as_frame
 from vdequant.temporal.chain import make_smoother
 
@@ -105,7 +106,7 @@ class Drawing:
         base, encoder: see :func:`~vdequant.models.denoisers.denoiser_for`.
     """
 
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = field(default_factory=lambda: Sampling.to_restore(Settings()))
     base: str = ""
     encoder: str = ""
 

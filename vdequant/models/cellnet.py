@@ -94,6 +94,18 @@ def cell_features(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> Te
     return torch.cat([stored - 0.5, reach, steps, space], dim=1)
 
 
+def proposed(answer: Tensor, stored: Tensor, low: Tensor, high: Tensor, spread: Tensor) -> Tensor:
+    """What a network's answer ``(N, 4, H, W)`` says: where in the cell, and whether at all.
+
+    The other arguments, and the result, are those of :meth:`Cellnet.forward`.
+    """
+    answer = answer.float().contiguous()  # mixed orders of colors and places are several times slower
+    share, gate = torch.tanh(answer[:, :3]), torch.sigmoid(answer[:, 3:] + OPEN)
+    half = (high - low) * (0.5 * spread[:, None, None, None])
+    proposal = (low + high).mul_(0.5).addcmul_(half, share)
+    return torch.lerp(stored, proposal, gate)
+
+
 class Context(nn.Module):
     """Sees wide bands: the features' means over 8x8 pixels, four convolutions, and a smooth guess enlarged again."""
 
@@ -199,8 +211,4 @@ class Cellnet(nn.Module):
             features = torch.cat([features, self.context(features, stored, low, high)], dim=1)
         # Narrow first: reordering half the bytes is nearly twice as fast.
         features = features.to(dtype).to(memory_format=torch.channels_last)
-        answer = self.residual(features, facts.to(dtype)).float()
-        share, gate = torch.tanh(answer[:, :3]), torch.sigmoid(answer[:, 3:] + OPEN)
-        half = (high - low) * (0.5 * spread[:, None, None, None])
-        proposal = (low + high).mul_(0.5).addcmul_(half, share)
-        return torch.lerp(stored, proposal, gate)
+        return proposed(self.residual(features, facts.to(dtype)), stored, low, high, spread)

@@ -54,12 +54,12 @@ PUBLISHED = PriorSpec(512, (512, 512, 512, 512, 256))  # 512 inputs as in *map*;
 SMALL = PriorSpec(256, (128, 96, 64, 32, 16))  # a step of the search in about a millisecond on one core
 
 
-def _conv(before: int, after: int, side: int = 3) -> nn.Conv2d:
+def conv(before: int, after: int, side: int = 3) -> nn.Conv2d:
     """A convolution that keeps the size, with the weights that suit a leaky ReLU."""
-    conv = nn.Conv2d(before, after, side, padding=side // 2)
-    nn.init.kaiming_normal_(conv.weight, SLOPE)
-    nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv
+    layer = nn.Conv2d(before, after, side, padding=side // 2)
+    nn.init.kaiming_normal_(layer.weight, SLOPE)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -82,10 +82,10 @@ class Generator(nn.Module):
         nn.init.kaiming_normal_(self.first.weight, SLOPE)
         nn.init.zeros_(self.first.bias)
         pairs = pairwise(spec.channels)
-        wider = [nn.ModuleList([_conv(a, b), _conv(b, b)]) for a, b in pairs]
+        wider = [nn.ModuleList([conv(a, b), conv(b, b)]) for a, b in pairs]
         # In the first layer the 4x4 kernel is one of the two.
-        self.layers = nn.ModuleList([nn.ModuleList([_conv(wide, wide)]), *wider])
-        self.last = _conv(spec.channels[-1], 3, 1)
+        self.layers = nn.ModuleList([nn.ModuleList([conv(wide, wide)]), *wider])
+        self.last = conv(spec.channels[-1], 3, 1)
         nn.init.normal_(self.last.weight, std=0.2 / spec.channels[-1] ** 0.5)  # gray at first, not noise
 
     def planes(self, z: Tensor, layers: int) -> Tensor:
@@ -93,8 +93,8 @@ class Generator(nn.Module):
         x = leaky(self.first(z).view(len(z), -1, FIRST, FIRST))
         for number, convs in enumerate(self.layers[:layers]):
             x = functional.interpolate(x, scale_factor=2.0) if number else x
-            for conv in convs:  # type: ignore[attr-defined]
-                x = leaky(conv(x))
+            for layer in convs:  # type: ignore[attr-defined]
+                x = leaky(layer(x))
         return x
 
     def forward(self, z: Tensor) -> Tensor:
@@ -114,10 +114,10 @@ class Funnel(nn.Module):
     def __init__(self, spec: PriorSpec, outputs: int) -> None:
         super().__init__()
         widths = spec.channels[::-1]
-        self.first = _conv(3, widths[0], 1)
+        self.first = conv(3, widths[0], 1)
         pairs = zip(widths, (*widths[1:], widths[-1]), strict=True)
-        self.layers = nn.ModuleList([nn.ModuleList([_conv(a, a), _conv(a, b)]) for a, b in pairs])
-        self.deep = _conv(widths[-1], widths[-1])
+        self.layers = nn.ModuleList([nn.ModuleList([conv(a, a), conv(a, b)]) for a, b in pairs])
+        self.deep = conv(widths[-1], widths[-1])
         self.last = nn.Linear(widths[-1] * FIRST**2, outputs)  # a 4x4 kernel on a picture of 4x4
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,8 +128,8 @@ class Funnel(nn.Module):
         """The layers from ``start`` on."""
         count = len(self.layers)
         for number in range(start, count):
-            for conv in self.layers[number]:  # type: ignore[attr-defined]
-                x = leaky(conv(x))
+            for layer in self.layers[number]:  # type: ignore[attr-defined]
+                x = leaky(layer(x))
             x = functional.avg_pool2d(x, 2) if number < count - 1 else x
         found: Tensor = self.last(leaky(self.deep(x)).flatten(1))
         return found
@@ -160,26 +160,3 @@ class Critic(nn.Module):
         """The logit that each picture is real, float32 ``(N,)``."""
         found: Tensor = self.verdict(self.body(x.to(self.verdict.weight.dtype)))
         return found.float().flatten()
-
-
-class Vae(nn.Module):
-    """Encoder and generator, trained together."""
-
-    def __init__(self, spec: PriorSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.encoder = Encoder(spec)
-        self.generator = Generator(spec)
-
-    def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rebuild pictures.
-
-        Args:
-            x: ``(N, 3, side, side)``.
-            noise: ``(N, latent)``, standard normal.
-
-        Returns:
-            The pictures again, mean and logarithm of the variance of their inputs.
-        """
-        mean, spread = self.encoder(x)
-        return self.generator(mean + noise * torch.exp(spread / 2)), mean, spread

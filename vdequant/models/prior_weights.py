@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from vdequant.errors import ModelError
-from vdequant.models.prior import Critic, Encoder, Generator, PriorSpec
+from vdequant.models.prior import Critic, PriorSpec
+from vdequant.models.prior_local import LocalSpec
+from vdequant.models.prior_vae import AnyEncoder, AnyGenerator, AnySpec, critic_of, encoder_of, generator_of
 from vdequant.models.weights import fresh, is_format, read_tensors, write_tensors
 
 FORMAT = "vdequant-prior-1"
@@ -25,12 +29,12 @@ class Prior:
         critic: tells real pictures from made ones; only the comparison with Yeh et al. asks it.
     """
 
-    generator: Generator
-    encoder: Encoder | None = None
+    generator: AnyGenerator
+    encoder: AnyEncoder | None = None
     critic: Critic | None = None
 
     @property
-    def spec(self) -> PriorSpec:
+    def spec(self) -> AnySpec:
         """Its size."""
         return self.generator.spec
 
@@ -61,8 +65,12 @@ def read_prior(path: Path) -> Prior:
         ModelError: the file is damaged, of another format, or its tensors do not fit its spec.
     """
     fields, tensors = read_tensors(path, FORMAT)
-    spec = PriorSpec(fields["latent"], tuple(fields["channels"]))
-    makers: dict[str, type[nn.Module]] = {"generator": Generator, "encoder": Encoder, "critic": Critic}
+    spec = _spec(fields)
+    makers: dict[str, Callable[[AnySpec], nn.Module]] = {
+        "generator": generator_of,
+        "encoder": encoder_of,
+        "critic": critic_of,
+    }
     found: dict[str, nn.Module] = {}
     try:
         for name, make in makers.items():
@@ -74,6 +82,13 @@ def read_prior(path: Path) -> Prior:
     except RuntimeError as error:
         raise ModelError(f"the weights in {path} do not fit their spec {fields}") from error
     return Prior(**found)  # type: ignore[arg-type]
+
+
+def _spec(fields: dict[str, Any]) -> AnySpec:
+    channels = tuple(fields["channels"])
+    if "grid" in fields:
+        return LocalSpec(fields["grid"], fields["depth"], channels, fields["blocks"])
+    return PriorSpec(fields["latent"], channels)
 
 
 def is_prior(path: Path) -> bool:

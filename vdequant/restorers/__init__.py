@@ -25,6 +25,7 @@ RESTORERS: dict[str, str] = {
     "dequantizernet+": "vdequant.restorers.dequantizernet_plus:DequantizernetPlus",
     "diffusion": "vdequant.restorers.diffusion:Diffusion",
     "map": "vdequant.restorers.map_prior:MapPrior",
+    "map+": "vdequant.restorers.map_plus:MapPlus",
 }
 # Files of networks that others trained: a restorer without a line above, see restorers/community.py.
 WEIGHTS_ENDINGS = (".pth", ".pt", ".ckpt", ".safetensors")

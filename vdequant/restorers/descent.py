@@ -85,5 +85,5 @@ class Adam:
         self.squares = [square[rows] for square in self.squares]
 
 
-# name -> what begins a descent of that kind, with the numbers that suit it
-DESCENTS: dict[str, Callable[[], Descent]] = {"adam": Adam, "published": NormalizedMomentum}
+# name -> what begins a descent of that kind with steps of a size
+DESCENTS: dict[str, Callable[[float], Descent]] = {"adam": Adam, "published": NormalizedMomentum}

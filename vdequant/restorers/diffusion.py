@@ -16,8 +16,9 @@ from vdequant.models.conditioning import FINEST, PLANES, fineness_of, planes_of
 from vdequant.models.denoiser import Denoiser, Embedded
 from vdequant.quantizers.base import Cells
 from vdequant.restorers.base import WHOLE_PICTURE, Needs
-from vdequant.restorers.denoising import Told, draw, predict
+from vdequant.restorers.denoising import Told, draw, predict, starts
 from vdequant.restorers.sampling import Sampling
+from vdequant.settings import Settings
 
 MOST_COLORS = 128  # that it was trained with; with more it would take the picture for true
 TRIAL = 128  # side of the picture that is timed
@@ -35,7 +36,7 @@ class Diffusion:
 
     def __init__(self, denoiser: Denoiser | None = None, sampling: Sampling | None = None) -> None:
         self.denoiser = denoiser or Embedded("L")
-        self.sampling = sampling or Sampling()
+        self.sampling = sampling or Sampling.to_restore(Settings())
         self.told: Told | None = None
         multiple = self.denoiser.multiple
         self.needs = Needs(multiple_of=multiple, halo=WHOLE_PICTURE, min_size=2 * multiple)
@@ -69,4 +70,6 @@ class Diffusion:
         began = time.perf_counter()
         predict(self.denoiser, noisy, step, planes, self.sampling)
         a_step = time.perf_counter() - began
-        return a_step * self.sampling.count * self.sampling.samples * height * width / TRIAL**2
+        tile, overlap = self.sampling.tile, self.sampling.overlap
+        seen = [min(side, tile) * len(starts(side, tile, overlap)) for side in (height, width)]
+        return a_step * self.sampling.count * self.sampling.samples * seen[0] * seen[1] / TRIAL**2

@@ -22,7 +22,7 @@ from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
 from vdequant.restorers.base import Needs
-from vdequant.restorers.map_search import FAST, ROWS, Found, Search, search
+from vdequant.restorers.map_search import ROWS, Found, Search, quick_search, search
 from vdequant.restorers.map_transforms import Inside, Transform, threshold, transform_of
 from vdequant.restorers.patches import cut, join, patches_in
 
@@ -35,14 +35,14 @@ class MapPrior:
 
     Args:
         prior: the belief; None is the packaged one, a path one from a file of ``scripts/train_prior.py``.
-        search: how long and how to look.
+        search: how long and how to look; None: the quick way that suits the prior.
     """
 
-    def __init__(self, prior: Prior | Path | None = None, search: Search = FAST) -> None:
+    def __init__(self, prior: Prior | Path | None = None, search: Search | None = None) -> None:
         if prior is None:
             prior = packaged_prior(WEIGHTS)
         self.prior = read_prior(prior) if isinstance(prior, Path) else prior
-        self.search = search
+        self.search = search or quick_search(self.prior)
         self.told: Told | None = None
         side = self.prior.spec.side
         self.needs = Needs(multiple_of=side // 2, halo=side, min_size=side, align=side // 2)

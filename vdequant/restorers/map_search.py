@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from vdequant.models.prior_local import LocalSpec
 from vdequant.models.prior_weights import Prior
 from vdequant.restorers.descent import DESCENTS
 from vdequant.restorers.map_objective import MapObjective, Objective
@@ -35,6 +36,7 @@ class Search:
         restarts: random starts besides the first one.
         start: the first start: "guess" is the encoder's, from what is stored; "zero"; or "noise", a random one.
         descent: of DESCENTS.
+        rate: size of a step.
         patience: a picture rests after so many steps without a gain; 0: never.
         gain: what counts as one, in nats.
         seed: of the random starts.
@@ -46,6 +48,7 @@ class Search:
     restarts: int = 1
     start: str = "guess"
     descent: str = "adam"
+    rate: float = 0.1
     patience: int = 15
     gain: float = 1.0
     seed: int = 0
@@ -53,7 +56,15 @@ class Search:
 
 
 FAST = Search()
+# A local generator can make almost anything, so the picture of the lowest objective is not the best one: a few small
+# steps from the encoder's guess. On 16 held-back pictures of 2 levels 8, 16 and 32 steps gave 18.6, 18.8 and 18.5 dB.
+NEAR = Search(16, 0, 0, rate=0.05, patience=0)
 PUBLISHED = Search(200_000, 0, 0, "noise", "published", patience=0)
+
+
+def quick_search(prior: Prior) -> Search:
+    """The quick search that suits a prior."""
+    return NEAR if isinstance(prior.spec, LocalSpec) and prior.encoder is not None else FAST
 
 
 @dataclass
@@ -145,6 +156,12 @@ def guess(prior: Prior, pictures: Tensor) -> Tensor:
     return in_rows(lambda part: [encoder(part)[0]], pictures)[0]
 
 
+@torch.no_grad()
+def pictures_of(prior: Prior, z: Tensor) -> Tensor:
+    """What the generator makes of ``z`` ``(N, latent)``: ``(N, 3, side, side)`` float32 in [0, 1]."""
+    return in_rows(lambda part: [prior.generator(part).clamp(0, 1)], z)[0]
+
+
 class Searcher:
     """Searches for batches of pictures of the prior's size; see :func:`search` for the words."""
 
@@ -189,7 +206,7 @@ class Searcher:
         self, rows: _Rows, stored: Tensor, objective: Objective, settings: Search, steps: int, told: Told, trace: Trace
     ) -> int:
         """Go downhill; returns the steps taken."""
-        descent = DESCENTS[settings.descent]()
+        descent = DESCENTS[settings.descent](settings.rate)
         for step in range(steps):
             objectives, *slopes = self._slopes(rows.z, rows.alpha, stored, objective)
             rows.note(objectives, settings.gain)
@@ -262,6 +279,5 @@ def search(
         rows = _Rows.at(*searcher.choose(starts, settings, transform))
         trace = Trace()
         taken = searcher.descend(rows, stored, searcher.objective, settings, settings.steps, told or _silent, trace)
-        with torch.no_grad():
-            pictures = in_rows(lambda part: [prior.generator(part).clamp(0, 1)], rows.best_z)[0]
+        pictures = pictures_of(prior, rows.best_z)
     return Found(rows.best_z, rows.best_alpha, rows.best, pictures, taken, trace)

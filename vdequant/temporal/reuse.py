@@ -1,13 +1,16 @@
 """Restore unique content once: which pixels of a frame are copied from the frame before, and which are computed.
 
-    frame ─► unchanged in place? ─► moved by one whole shift? ─► a square seen earlier? ─► windows for the rest
-                  copy                     copy                       copy                  the network
+    frame ─► unchanged in place? ─► moved by one whole shift? ─► a square seen earlier? ─► tiles for the rest
+                  copy                     copy                       copy                 the network
 
 A pixel is copied only when everything that the restorer can see from it is equal, so the result is that of restoring
 every frame in full. A static overlay over a scrolling picture needs nothing of its own: it is what is unchanged in
 place. Whole repeated frames never come here (see ``schedule.stages``), and so a palette that returns, by cycling or
 after a fade, is found there: content is compared as colors, which is as index and palette together. A palette that is
 new makes every pixel new; the planner notices that nothing can be had and rests.
+
+A network that runs in parts gets tiles for each part, and what is between the parts is copied like the result (see
+``temporal.reuse_parts``); any other restorer gets windows with all that it can see (``temporal.reuse_windows``).
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from threading import Event
 import numpy as np
 from torch import Tensor
 
+from vdequant.models.parts import Part
 from vdequant.temporal.reuse_cache import SIDE, Found, SquareCache
+from vdequant.temporal.reuse_parts import Copy, PartPlan, PartsPlanner, Source
 from vdequant.temporal.reuse_shifts import (
     STILL,
     Digests,
@@ -35,19 +40,13 @@ from vdequant.temporal.reuse_windows import Grain, Window, windows_for
 SETTLED = 0.6  # share of the changed pixels that a known shift has to explain for the search to be left out
 SEARCHED = 0.08  # share of pixels that cannot stay in place, from which on shifts are looked for
 SMALLEST_GAIN = 64  # pixels that one more shift must add
-LITTLE = 0.01  # share of changed pixels that no shift explains, below which they are left to the network: sprites
+LITTLE = 0.01  # share of changed pixels that no shift explains, below which no other one is looked for: sprites
+LEAST = 0.004  # the same of pixels for which shifts of late are tried
 MOST_SHIFTS = 3  # foreground and two layers behind it
 NOT_WORTH = 0.6  # share of the picture in windows from which on it is restored whole: windows cost 1.7 times theirs
-POOR = 0.6  # share from which on a frame counts as one that saved nothing
+PARTS_NOT_WORTH = 0.7  # the same of a network that runs in parts: its tiles cost their share
+POOR = 0.7  # share from which on a frame counts as one that saved nothing
 PATIENCE, LONGEST_REST = 3, 48  # poor frames in a row before resting, and frames of rest at most
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Pixels to take from the restored picture before: that at (y + shift[0], x + shift[1]), where ``mask`` is set."""
-
-    shift: Shift
-    mask: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,15 @@ class FramePlan:
     """How to make one restored picture.
 
     Attributes:
-        whole: restore all of it; nothing below is used then.
+        whole: restore all of it; of what follows, only ``kept`` and squares to keep are of use then.
         copies: pixels that come from the picture before, at a shift other than none; the rest of that picture, in
             place, is the ground that everything is put on.
         found: squares to copy from long ago, and squares to keep.
-        windows: what is left to compute.
-        work: pixels that the network is given.
+        windows: what is left to compute, where the network is run as a whole.
+        parts: what to copy and to compute, by part of the network, in place of ``copies`` and ``windows``; () where
+            the network is run as a whole.
+        kept: of a picture that is restored whole, what is between the parts is kept for the next one.
+        work: pixels that the network is given, or as many as its parts take the time of.
         new: pixels that could not be copied; ``work`` is more by their halos.
     """
 
@@ -70,6 +72,8 @@ class FramePlan:
     copies: tuple[Copy, ...] = ()
     found: Found = field(default_factory=Found)
     windows: tuple[Window, ...] = ()
+    parts: tuple[PartPlan, ...] = ()
+    kept: bool = False
     ready: Event = field(default_factory=Event)
 
 
@@ -100,10 +104,12 @@ class Planner:
 
     Args:
         grain: the restorer's halo, and the step in which its layers and the quantizer's patterns repeat.
+        parts: those of the restorer, where it has any and ``step`` is 1.
     """
 
-    def __init__(self, grain: Grain) -> None:
+    def __init__(self, grain: Grain, parts: tuple[Part, ...] = ()) -> None:
         self.grain = grain
+        self._parts = PartsPlanner(parts)
         self._search = ShiftSearch(grain.step)
         self._cache = SquareCache(grain.halo) if SIDE % grain.step == 0 else None
         self._rest = _Rest()
@@ -112,37 +118,67 @@ class Planner:
     def plan(self, y: Tensor) -> FramePlan:
         """Plan the next picture ``(1, 3, H, W)`` float32."""
         height, width = y.shape[-2:]
-        whole = FramePlan(True, height * width, height * width)
         if self._rest.taken():
             self._before = None
-            return whole
+            return FramePlan(True, height * width, height * width)
         digests, before = pixel_digests(y), self._before
         self._before = y, digests
-        if before is None or before[1].shape != digests.shape:
-            return whole
-        plan = self._compare(y, digests, *before)
-        self._rest.learn(1.0 if plan is None else plan.work / whole.work)
-        return whole if plan is None else plan
+        plan = None
+        if before is not None and before[1].shape == digests.shape:
+            plan = self._compare(y, digests, *before)
+            self._rest.learn(1.0 if plan is None else plan.work / digests.size)
+        if plan is None:
+            self._parts.restart()
+            kept = not self._rest.left and self._parts.fit((height, width))
+            plan = FramePlan(True, height * width, height * width, kept=kept)
+        return plan
 
     def _compare(self, y: Tensor, digests: Digests, before: Tensor, old: Digests) -> FramePlan | None:
         """A plan, or None if it is cheaper to restore all."""
-        equal = equal_pixels(digests, old, STILL)
-        known = reusable_pixels(equal, STILL, self.grain.halo)
+        parted = self._parts.fit((digests.shape[0], digests.shape[1]))
+        sources = [Source(STILL, equal_pixels(digests, old, STILL))]
+        seen = [self._known(sources[0], parted)]
+        known = seen[0][-1].copy()
         copies = []
-        moving = 1 - known.mean() > SEARCHED
-        for shift, mask in self._shifts(y, digests, before, old, ~equal) if moving else ():
-            fresh = mask & ~known
-            if int(fresh.sum()) < SMALLEST_GAIN:
+        moving = np.count_nonzero(known) < (1 - SEARCHED) * known.size
+        for source in self._shifts(y, digests, before, old, ~sources[0].equal) if moving else ():
+            masks = self._known(source, parted)
+            fresh = masks[-1] & ~known
+            if np.count_nonzero(fresh) < SMALLEST_GAIN:
                 break
             known |= fresh
-            copies.append(Copy(shift, fresh))
-            self._search.remember(shift)
+            sources.append(source)
+            seen.append(masks)
+            copies.append(Copy(source.shift, fresh))
+            self._search.remember(source.shift)
         needed, ready = ~known, Event()
         if self._cache is not None and copies:
             self._cache.follow(copies[0].shift)
-        if needed.mean() > NOT_WORTH:
+        if np.count_nonzero(needed) > (PARTS_NOT_WORTH if parted else NOT_WORTH) * needed.size:
             return None
         found = self._cache.look_up(digests, needed, ready) if self._cache is not None else Found()
+        if parted:
+            return self._in_parts(sources, seen, needed, found, ready)
+        return self._in_windows(tuple(copies), needed, found, ready)
+
+    def _known(self, source: Source, parted: bool) -> list[Mask]:
+        """Which pixels can be copied, by part of the network, the restored ones last."""
+        if parted:
+            return self._parts.known(source)
+        return [reusable_pixels(source.equal, source.shift, self.grain.halo)]
+
+    def _in_parts(
+        self, sources: list[Source], seen: list[list[Mask]], needed: Mask, found: Found, ready: Event
+    ) -> FramePlan:
+        plans = self._parts.plan(sources, seen, needed)
+        share, all_of_it = self._parts.share(plans, needed.size), needed.size
+        if share > PARTS_NOT_WORTH:
+            self._parts.restart()
+            return FramePlan(True, all_of_it, all_of_it, found=Found(keeps=found.keeps), kept=True, ready=ready)
+        work, new = round(share * all_of_it), int(np.count_nonzero(needed))
+        return FramePlan(False, work, new, found=found, parts=plans, ready=ready)
+
+    def _in_windows(self, copies: tuple[Copy, ...], needed: Mask, found: Found, ready: Event) -> FramePlan | None:
         windows = windows_for(needed, self.grain)
         work = sum(window.pixels for window in windows)
         if work > NOT_WORTH * needed.size and not found.hits and not found.keeps:
@@ -150,19 +186,17 @@ class Planner:
         if work > NOT_WORTH * needed.size:
             windows = (_everything(needed),)
             work = needed.size
-        return FramePlan(False, work, int(needed.sum()), tuple(copies), found, windows, ready)
+        return FramePlan(False, work, int(np.count_nonzero(needed)), copies, found, windows, ready=ready)
 
-    def _shifts(
-        self, y: Tensor, digests: Digests, before: Tensor, old: Digests, changed: Mask
-    ) -> Iterator[tuple[Shift, Mask]]:
-        """The shifts that explain changed pixels, best first, each with the pixels that it can give."""
+    def _shifts(self, y: Tensor, digests: Digests, before: Tensor, old: Digests, changed: Mask) -> Iterator[Source]:
+        """The shifts that explain changed pixels, best first."""
         used: list[Shift] = []
         candidates, searched = list(self._search.latest), False
-        while changed.mean() > LITTLE and len(used) < MOST_SHIFTS:
+        while (left := np.count_nonzero(changed)) > LEAST * changed.size and len(used) < MOST_SHIFTS:
             shift, share = STILL, 0.0
             if candidates:
                 shift, share = self._search.best(candidates, digests, old, changed)
-            if share < SETTLED and not searched:
+            if share < SETTLED and left > LITTLE * changed.size and not searched:
                 searched = True
                 taken = (STILL, *used, *candidates)
                 candidates += [peak for peak in self._search.peaks(y, before) if peak not in taken]
@@ -172,7 +206,7 @@ class Planner:
             candidates.remove(shift)
             used.append(shift)
             moved = equal_pixels(digests, old, shift)
-            yield shift, reusable_pixels(moved, shift, self.grain.halo)
+            yield Source(shift, moved)
             changed &= ~moved
 
 

@@ -21,8 +21,8 @@ SIDE = 16  # of a square
 MOST = 4096  # squares that are kept: 12 MiB of restored samples
 WORTH = 0.2  # share of squares found, below which looking is given up
 FRAMES = 30  # over which that share is taken
-PAUSE = 120  # frames until it is tried again
-MANY = 320  # squares a frame, from which on looking for each takes too long
+PAUSE, LONGEST_PAUSE = 120, 960  # frames until it is tried again, for the first time and at most
+MANY = 160  # squares a frame, from which on looking for each takes too long
 
 _ODD = 0x5DEECE66D1CE4E5B
 
@@ -63,7 +63,7 @@ class SquareCache:
         self._squares: OrderedDict[tuple[int, ...], Square] = OrderedDict()
         self._rates: deque[float] = deque(maxlen=FRAMES)
         self._origin = (0, 0)
-        self._pause = 0
+        self._pause, self._next_pause = 0, PAUSE
         span = SIDE + 2 * halo
         self._weights = _powers(span, 0x9E3779B97F4A7C15), _powers(span, 0xD1342543DE82EF95)
 
@@ -107,8 +107,12 @@ class SquareCache:
 
     def _judge(self, rate: float) -> None:
         self._rates.append(rate)
-        if len(self._rates) == FRAMES and sum(self._rates) < WORTH * FRAMES:
-            self._pause = PAUSE
+        if len(self._rates) < FRAMES:
+            return
+        if sum(self._rates) >= WORTH * FRAMES:
+            self._next_pause = PAUSE
+        else:
+            self._pause, self._next_pause = self._next_pause, min(LONGEST_PAUSE, 2 * self._next_pause)
             self._rates.clear()
             self._squares.clear()
 

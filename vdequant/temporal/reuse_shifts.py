@@ -58,6 +58,10 @@ def reusable_pixels(equal: Mask, shift: Shift, halo: int) -> Mask:
     What lies beyond a border is equal as well as long as there is no movement across that border.
     """
     seen: NDArray[Any] = equal.view(np.uint8)
+    if bool(shift[0]) == bool(shift[1]):
+        kernel = np.ones((2 * halo + 1, 2 * halo + 1), dtype=np.uint8)
+        border = [0.0 if shift[0] else 1.0]
+        return cv2.erode(seen, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=border).view(np.bool_)
     for axis, moved in enumerate(shift):
         size = (1, 2 * halo + 1) if axis == 0 else (2 * halo + 1, 1)  # OpenCV: width, height
         kernel = np.ones((size[1], size[0]), dtype=np.uint8)
@@ -107,9 +111,10 @@ class ShiftSearch:
     def best(self, candidates: list[Shift], now: Digests, before: Digests, changed: Mask) -> tuple[Shift, float]:
         """The candidate that explains the largest share of the ``changed`` pixels, seen at some of them."""
         apart = max(1, int((changed.size / DENSE) ** 0.5))
-        rows, columns = (places * apart for places in changed[::apart, ::apart].nonzero())
-        every = max(1, len(rows) // SEEN)
-        rows, columns = rows[::every], columns[::every]
+        seen = changed[::apart, ::apart]
+        places = np.flatnonzero(seen)
+        places = places[:: max(1, len(places) // SEEN)]
+        rows, columns = (line * apart for line in np.divmod(places, seen.shape[1]))
         if len(rows) == 0:
             return candidates[0], 0.0
         wanted = now[rows, columns]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vdequant.models.prior import Vae
+from vdequant.models.prior_vae import Vae
 from vdequant.training.loop import TrainSettings
 from vdequant.training.prior_pictures import PriorBatch, PriorPictures, PriorSampler
 

@@ -16,7 +16,7 @@ from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.training.data import SUFFIXES, source_is_held, to_tensor
 
-CLEAR_SHARE = 0.5  # of what the encoder is shown; the rest is quantized, so that it learns to guess from that as well
+CLEAR_SHARE = 0.4  # of what the encoder is shown; the rest is quantized, so that it learns to guess from that as well
 GRAY_SHARE = 0.35  # of the quantized pictures are gray
 MOST_HELD = 128  # pictures that a score is taken over
 

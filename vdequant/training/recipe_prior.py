@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 
 from vdequant.errors import UsageError
-from vdequant.models.prior import PUBLISHED, SMALL, Critic, PriorSpec, Vae
+from vdequant.models.prior import PUBLISHED, SMALL, Critic, PriorSpec
+from vdequant.models.prior_local import LOCAL
+from vdequant.models.prior_vae import AnySpec, Vae, critic_of
 from vdequant.models.prior_weights import Prior, read_prior, write_prior
 from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.lesson_prior import PriorLesson, vae_loss, verdict_loss
@@ -19,7 +21,7 @@ from vdequant.training.loop_gan import GanTrainer
 from vdequant.training.prior_pictures import PriorBatch, PriorPictures, read
 from vdequant.training.recipe_cellnet import check_torch
 
-SIZES: dict[str, PriorSpec] = {"small": SMALL, "published": PUBLISHED}
+SIZES: dict[str, AnySpec] = {"local": LOCAL, "small": SMALL, "published": PUBLISHED}
 KINDS = ("vae", "gan", "critic")
 CARD = """# {name}
 
@@ -77,7 +79,7 @@ def train_prior(order: PriorOrder, told: Told | None = None) -> PriorReport:
     Raises:
         InputError: when a folder holds no pictures.
         ModelError: when a critic is asked for and there is no generator.
-        UsageError: for an unknown kind, or when torch is too old.
+        UsageError: for an unknown kind, one that the size cannot have, or when torch is too old.
     """
     if order.kind not in KINDS:
         raise UsageError(f"expected a prior of kind {', '.join(KINDS)}, got {order.kind!r}")
@@ -109,7 +111,10 @@ def _vae(order: PriorOrder, pictures: PriorPictures, told: Told | None) -> tuple
 
 
 def _gan(order: PriorOrder, pictures: PriorPictures, told: Told | None) -> tuple[Prior, PriorReport]:
-    trainer = GanTrainer(SIZES[order.size], order.settings, order.runs, torch.device(order.device))
+    spec = SIZES[order.size]
+    if not isinstance(spec, PriorSpec):
+        raise UsageError(f"expected a size of the layers in the paper for a GAN, got {order.size}; --size small")
+    trainer = GanTrainer(spec, order.settings, order.runs, torch.device(order.device))
     trainer.run(pictures, told)
     report = PriorReport(trainer.progress.steps, trainer.progress.seconds, {})
     return Prior(trainer.average, critic=trainer.critic), report
@@ -124,7 +129,7 @@ def _critic(order: PriorOrder, pictures: PriorPictures, told: Told | None) -> tu
         return verdict_loss(critic, generator, batch)
 
     settings = replace(order.settings, validate_every=0)
-    trainer = Trainer(partial(Critic, prior.spec), loss, settings, order.runs, device)
+    trainer = Trainer(partial(critic_of, prior.spec), loss, settings, order.runs, device)
 
     def tell(trainer: Trainer[Critic, PriorBatch], loss: float) -> None:
         if told is not None:

@@ -1,0 +1,136 @@
+"""What is between two parts of a network, as a picture on a larger sheet that moves under the frame as content does.
+
+┌─ sheet ───────────────┐    When content scrolls by two pixels, the frame moves by two pixels and all that is
+│   ┌─ frame ─┐         │    still in sight lies right where it lay; only near the sheet's edge is a new one
+│   │         │→        │    begun. Around the frame is a border of zeros as wide as the next part's halo, so
+│   └─────────┘         │    that windows can be cut anywhere.
+└───────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vdequant.temporal.reuse_parts import Copy
+from vdequant.temporal.reuse_shifts import Mask, Shift, overlap
+from vdequant.temporal.reuse_tiles import Place, Shape
+
+WORDS = {2: torch.int16, 4: torch.int32}  # by bytes of a value
+SLACK = 48  # pixels that a frame can move in each direction on a new sheet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """A picture ``(C, H, W)`` on a sheet; whoever moves it on is the only one to use it from then on.
+
+    Attributes:
+        sheet: ``(rows, columns, C)``.
+        top, left: where the frame begins.
+        size: of the frame, ``(H, W)``.
+        border: pixels around the frame that are zero.
+    """
+
+    sheet: Tensor
+    top: int
+    left: int
+    size: Shape
+    border: int
+
+    @staticmethod
+    def empty(like: Tensor, size: Shape, border: int) -> Canvas:
+        """A new one with the channels ``(N, C, h, w)`` and the type of ``like``; nothing has been put there yet."""
+        rows, columns = (side + 2 * (border + SLACK) for side in size)
+        canvas = Canvas(like.new_empty((rows, columns, like.shape[1])), border + SLACK, border + SLACK, size, border)
+        canvas._clear_border()
+        return canvas
+
+    @staticmethod
+    def holding(x: Tensor, border: int) -> Canvas:
+        """A new one for ``x`` ``(1, C, H, W)``."""
+        canvas = Canvas.empty(x, (x.shape[-2], x.shape[-1]), border)
+        canvas.picture.copy_(x[0].permute(1, 2, 0))
+        return canvas
+
+    @property
+    def picture(self) -> Tensor:
+        """What is in the frame, ``(H, W, C)``; writing there changes it."""
+        return self.sheet[self.top : self.top + self.size[0], self.left : self.left + self.size[1]]
+
+    def moved(self, ground: Shift, copies: Sequence[Copy]) -> Canvas:
+        """The next picture: this one's at the shift ``ground``, with ``copies`` of this one's put over that.
+
+        The sheet is written to. What no copy reaches and was out of sight is left to be put.
+        """
+        steps = [self._steps(copy.mask) for copy in copies]
+        lines, first = self._lines(), self._line(self.top, self.left)
+        taken = [
+            lines.index_select(0, step + (first + self._line(*copy.shift)))
+            for step, copy in zip(steps, copies, strict=True)
+        ]
+        top, left = self.top + ground[0], self.left + ground[1]
+        rows, columns = (
+            range(self.border, whole - side - self.border + 1)
+            for whole, side in zip(self.sheet.shape[:2], self.size, strict=True)
+        )
+        if top in rows and left in columns:
+            result = Canvas(self.sheet, top, left, self.size, self.border)
+            result._clear_border()
+        else:
+            result = Canvas.empty(self.sheet.permute(2, 0, 1)[None], self.size, self.border)
+            sides = zip(self.size, ground, strict=True)
+            (here_y, there_y), (here_x, there_x) = (overlap(side, by) for side, by in sides)
+            result.picture[here_y, here_x] = self.picture[there_y, there_x]
+        for step, values in zip(steps, taken, strict=True):
+            result._lines().index_copy_(0, step + result._line(result.top, result.left), values)
+        return result
+
+    def cut(self, places: Sequence[Place], shape: Shape, count: int) -> Tensor:
+        """Tiles of this shape with the border around them, ``(count, C, h, w)``; the last one is repeated."""
+        height, width = shape[0] + 2 * self.border, shape[1] + 2 * self.border
+        down, across = self.top - self.border, self.left - self.border
+        windows = self.sheet.new_empty((count, height, width, self.sheet.shape[-1]))
+        sheet, here = _bits_of(self.sheet), _bits_of(windows)
+        for at, (top, left) in enumerate(places):
+            here[at] = sheet[down + top : down + top + height, across + left : across + left + width]
+        here[len(places) :] = here[len(places) - 1]
+        return windows.permute(0, 3, 1, 2)
+
+    def put(self, places: Sequence[Place], tiles: Tensor) -> None:
+        """Put tiles ``(N, C, h, w)`` where they belong."""
+        height, width = tiles.shape[-2:]
+        sheet, values = _bits_of(self.sheet), _bits_of(tiles.permute(0, 2, 3, 1))
+        for at, (top, left) in enumerate(places):
+            down, across = self.top + top, self.left + left
+            sheet[down : down + height, across : across + width] = values[at]
+
+    def _lines(self) -> Tensor:
+        return self.sheet.view(-1, self.sheet.shape[-1])
+
+    def _line(self, row: int, column: int) -> int:
+        return row * self.sheet.shape[1] + column
+
+    def _steps(self, mask: Mask) -> Tensor:
+        """How many lines from that of the frame's first pixel on those of the ``mask`` lie."""
+        places, missing = np.flatnonzero(mask), self.sheet.shape[1] - mask.shape[1]
+        return torch.from_numpy(places + places // mask.shape[1] * missing)
+
+    def _clear_border(self) -> None:
+        (height, width), wide = self.size, self.border
+        top, left, bottom, right = self.top, self.left, self.top + height, self.left + width
+        self.sheet[top - wide : top, left - wide : right + wide] = 0
+        self.sheet[bottom : bottom + wide, left - wide : right + wide] = 0
+        self.sheet[top:bottom, left - wide : left] = 0
+        self.sheet[top:bottom, right : right + wide] = 0
+
+
+def _bits_of(x: Tensor) -> NDArray[Any]:
+    """The same memory for NumPy, which takes a fifth of the time for many small pieces."""
+    bits: NDArray[Any] = x.view(WORDS[x.element_size()]).numpy()
+    return bits

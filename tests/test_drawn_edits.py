@@ -91,8 +91,8 @@ def test_outside_the_mask_every_sample_stays_as_it_was_stored(place: Path, textu
     assert changed[12:28, 10:30].mean() > 0.9
 
 
-def test_unnamed_textures_are_t_with_diffusion_and_l_without(place: Path) -> None:
-    for settings, texture, restorer in ((SETTINGS, "T", "diffusion"), (replace(SETTINGS, restorer="auto"), "L", "")):
+def test_unnamed_textures_are_g_with_diffusion_and_l_without(place: Path) -> None:
+    for settings, texture, restorer in ((SETTINGS, "G", "diffusion"), (replace(SETTINGS, restorer="auto"), "L", "")):
         settings = replace(settings, overwrite=True)
         first = transfer_palette("in.png", "out.png", PaletteWish(origin=WARM), settings)
         second = recolor_picture("in.png", "out.png", PART, settings)

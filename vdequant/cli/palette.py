@@ -95,7 +95,7 @@ def _add_work_options(result: argparse.ArgumentParser) -> None:
         choices=TEXTURES,
         help="what comes along of the source. L (default): what lies between its colors, and no restorer is needed; "
         "L-post: dequantized without, then its luminance is put back, over the palette; off: nothing. With --restorer "
-        "diffusion, told to the model: T (default there, and implies it): where luminance is steep; G (implies it): "
+        "diffusion, told to the model: T (implies it): where luminance is steep; G (default there, and implies it): "
         "its slopes; L and L-post: luminance; off: nothing",
     )
     group.add_argument(

@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
         "--texture",
         choices=TEXTURES,
         help="what stays of the part. L (default): its variations of luminance; off: nothing, one flat color. With "
-        "--restorer diffusion, told to the model: T (default there, and implies it): where luminance is steep; G "
-        "(implies it): its slopes; L: luminance; L-post (implies it): luminance, put back in the end; off: nothing",
+        "--restorer diffusion, told to the model: T (implies it): where luminance is steep; G (default there, and "
+        "implies it): its slopes; L: luminance; L-post (implies it): luminance, put back in the end; off: nothing",
     )
     group.add_argument(
         "--restorer",

@@ -77,6 +77,8 @@ CODECS: dict[str, Codec] = {
         min_size=16,
         pads_odd=False,
     ),
+    # cpu-independent: x264's AVX-512 code of mbtree reads memory that nobody wrote where a row has no multiple of eight
+    # macroblocks (160, 320 pixels), so the same pictures became other files each time, and a resumed film another one.
     "h264": Codec(
         "libx264",
         _yuv(("420", "422", "444"), (8, 10)),
@@ -86,6 +88,7 @@ CODECS: dict[str, Codec] = {
         preset_option="preset",
         presets=X26X_PRESETS,
         preset="veryfast",
+        options={"x264-params": "cpu-independent=1"},
         min_size=2,
         pads_odd=False,
     ),

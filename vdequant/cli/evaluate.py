@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vdequant.cli import evaluate_diffusion
 from vdequant.cli.console import Console
+from vdequant.cli.evaluate_telling import tell_tables
 from vdequant.cli.options import Parser, add_reporting_options
 from vdequant.errors import OutputError, UsageError
 
@@ -135,13 +136,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
     write_json(found, folder / FILES[0])
     (folder / FILES[1]).write_text(text, encoding="utf-8")
     contact_sheet(items[:SHEET_ITEMS], degradations, methods, folder / FILES[2])
-    for note in notes(found):
-        console.warn(note)
-    if console.as_json:
-        console.answer(as_json(found))
-    else:
-        console.result(text.rstrip())
-    console.note(f"wrote {', '.join(str(folder / name) for name in FILES)}")
+    tell_tables(console, notes(found), text, as_json(found), [folder / name for name in FILES])
     return 0
 
 

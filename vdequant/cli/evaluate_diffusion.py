@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vdequant.cli.console import Console
+from vdequant.cli.evaluate_telling import tell_tables
 from vdequant.cli.options import add_sampling_options
 from vdequant.cli.progress import SECONDS_BETWEEN_LINES
 from vdequant.errors import UsageError
@@ -83,13 +84,7 @@ def run(args: argparse.Namespace, console: Console, make_folder: Callable[[], Pa
     text = markdown(found)
     write_json(found, folder / FILES[0])
     (folder / FILES[1]).write_text(text, encoding="utf-8")
-    for note in notes(found):
-        console.warn(note)
-    if console.as_json:
-        console.answer(as_json(found))
-    else:
-        console.result(text.rstrip())
-    console.note(f"wrote {', '.join(str(folder / name) for name in FILES)}")
+    tell_tables(console, notes(found), text, as_json(found), [folder / name for name in FILES])
     return 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from av.container import OutputContainer
 from av.subtitles.subtitle import SubtitleSet
+from PIL import Image
 from torch import Tensor
 
 from vdequant.color import from_rgb
@@ -37,6 +38,14 @@ def grained(seed: int, side: int = 48) -> np.ndarray:
     y, x = np.mgrid[:side, :side] / side
     planes = [0.5 + 0.4 * np.sin(5 * x + seed + c) * np.cos(4 * y + c) for c in range(3)]
     return (np.stack(planes, -1) * 255 + random.normal(0, 2, (side, side, 3))).clip(0, 255).round().astype(np.uint8)
+
+
+def grained_folder(folder: Path, count: int, side: int) -> Path:
+    """Make ``folder`` with so many pictures of :func:`grained`, "0.png" and so on, and return it."""
+    folder.mkdir()
+    for number in range(count):
+        Image.fromarray(grained(number, side)).save(folder / f"{number}.png")
+    return folder
 
 
 def frames(layout: Layout, count: int = 4, time_base: Fraction = MILLISECONDS, step: int = 20) -> list[Frame]:
@@ -186,8 +195,6 @@ def picture(path: Path, bits: int = 8, *, alpha: bool = False, size: tuple[int, 
 
 def animation(path: Path, durations: Sequence[int]) -> None:
     """Write a GIF, APNG or WebP through Pillow; ``durations`` in milliseconds."""
-    from PIL import Image
-
     pictures = [Image.fromarray(rgb8(shift=i)).quantize(16) for i in range(len(durations))]
     kind = {".gif": "GIF", ".webp": "WEBP"}.get(path.suffix, "PNG")
     rest = [p.convert("RGB") if kind != "GIF" else p for p in pictures]

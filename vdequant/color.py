@@ -213,3 +213,13 @@ def from_rgb(rgb: Tensor, layout: Layout, dither: bool = False) -> tuple[Tensor,
             plane = _downsample_axis(plane, layout.chroma[0], _cosited(layout.siting, "x"), -1)
         planes.append(_round_codes(plane, top, dither).contiguous())
     return tuple(planes)
+
+
+def luma_of(x: Tensor) -> Tensor:
+    """Luma as in Pillow's mode "L" (ITU-R BT.601), ``(N, 1, H, W)`` of pictures ``(N, 3, H, W)``.
+
+    Of colors ``(..., 3, 1, 1)``: ``(..., 1, 1)``, with the same number of dimensions.
+    """
+    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT470BG]
+    red, green, blue = x.unsqueeze(-3).unbind(-4)
+    return red * of_red + green * (1 - of_red - of_blue) + blue * of_blue

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from make import grained
-from PIL import Image
+from make import grained_folder
 
 from vdequant.cli.evaluate_diffusion import FILES
 from vdequant.errors import ModelError
@@ -22,11 +21,7 @@ FAST = ("--only", "table-3", "--sampler", "dpm", "--steps", "1", "--device", "cp
 @pytest.fixture
 def clean(tmp_path: Path) -> Path:
     """A folder with two clean pictures."""
-    folder = tmp_path / "clean"
-    folder.mkdir()
-    for number in range(2):
-        Image.fromarray(grained(number, 24)).save(folder / f"{number}.png")
-    return folder
+    return grained_folder(tmp_path / "clean", 2, 24)
 
 
 @pytest.fixture

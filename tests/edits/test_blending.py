@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
+from vdequant.color import luma_of
 from vdequant.edits.blending import blended
-from vdequant.edits.luma import luma_of
 
 
 def test_a_source_color_becomes_its_partner() -> None:

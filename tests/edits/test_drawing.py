@@ -10,9 +10,9 @@ from make import gradient
 from tiny_diffusion import Looking, model, tiny
 from torch import Tensor
 
+from vdequant.color import luma_of
 from vdequant.edits import TEXTURES
 from vdequant.edits.drawing import ENCODERS, DrawnTransfer, drawn_recolor, view_of
-from vdequant.edits.luma import luma_of
 from vdequant.edits.mapping import PaletteMapping
 from vdequant.edits.palette_transfer import share_kept
 from vdequant.errors import UsageError

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from vdequant.edits.luma import fitted, luma_of, with_luma
+from vdequant.color import luma_of
+from vdequant.edits.luma import fitted, with_luma
 
 
 def test_a_color_gets_the_luma_that_is_wanted_and_stays_a_color() -> None:

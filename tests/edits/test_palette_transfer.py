@@ -5,8 +5,8 @@ import torch
 from make import gradient
 from torch import Tensor
 
+from vdequant.color import luma_of
 from vdequant.edits import PALETTE_FAST
-from vdequant.edits.luma import luma_of
 from vdequant.edits.mapping import PaletteMapping
 from vdequant.edits.palette_transfer import PaletteTransfer, Requantizer, share_kept
 from vdequant.errors import UsageError

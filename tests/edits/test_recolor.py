@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vdequant.color import luma_of
 from vdequant.edits import RECOLOR_FAST
-from vdequant.edits.luma import luma_of
 from vdequant.edits.recolor import filled, mean_color, recolor
 from vdequant.errors import UsageError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from make import grained
+from make import grained, grained_folder
 from PIL import Image
 
 from vdequant.errors import InputError
@@ -15,11 +15,7 @@ from vdequant.evaluation.diffusion_scenes import SIDE, find_scenes, middle
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(6):
-        Image.fromarray(grained(number, 16)).save(folder / f"{number}.png")
-    return folder
+    return grained_folder(tmp_path / "many", 6, 16)
 
 
 def test_the_middle_is_a_square_of_a_side_that_every_base_can_take() -> None:

@@ -47,3 +47,12 @@ def test_the_seed_and_the_fidelity_of_a_row_are_those_that_were_asked_for(
     assert not torch.equal(made(0, 0.0), made(1, 0.0))
     assert bool(stored.cells().contains(made(0, 1.0)).all())
     assert not bool(stored.cells().contains(made(0, 0.0)).all())
+
+
+def test_a_restorer_that_searches_has_its_gradients_also_where_nothing_else_has() -> None:
+    """Everything is evaluated in inference mode; a GPU's and a modern CPU's engine change the weights' type as well."""
+    stored = parse_degradation("m=2").apply(grained(1, 24)[None])
+    with torch.inference_mode():
+        found = Restoring("map", Engine(torch.device("cpu"), torch.bfloat16, 1)).prepare("m=2")(stored)
+    assert (found - stored.tensor()).abs().max() > 1e-3
+    assert bool(stored.cells().contains(found).all())

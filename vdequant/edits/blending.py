@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vdequant.edits.luma import luma_of, with_luma
+from vdequant.color import luma_of
+from vdequant.edits.luma import with_luma
 
 CHUNK = 1 << 20  # pixel-color pairs held at a time
 NEAR = 1e-5  # squared distance at which a pixel is as good as on a color

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vdequant.checks import check_picture
-from vdequant.edits.luma import luma_of, with_luma
+from vdequant.color import luma_of
+from vdequant.edits.luma import with_luma
 from vdequant.edits.mapping import PaletteMapping
 from vdequant.edits.palette_transfer import Transferred
 from vdequant.edits.recolor import check_weight

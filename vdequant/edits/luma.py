@@ -10,13 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow's mode "L", which the paper's pipeline is made with
-
-
-def luma_of(x: Tensor) -> Tensor:
-    """``(N, 1, H, W)`` of pictures ``(N, 3, H, W)``, or ``(..., 1, 1)`` of colors ``(..., 3, 1, 1)``."""
-    red, green, blue = x.unsqueeze(-3).unbind(-4)
-    return red * WEIGHTS[0] + green * WEIGHTS[1] + blue * WEIGHTS[2]
+from vdequant.color import luma_of
 
 
 def fitted(luma: Tensor, chroma: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_choice
+from vdequant.color import luma_of
 from vdequant.edits import PALETTE_FAST
 from vdequant.edits.blending import blended
-from vdequant.edits.luma import luma_of, with_luma
+from vdequant.edits.luma import with_luma
 from vdequant.edits.mapping import PaletteMapping
 from vdequant.quantizers.base import MARGIN, Quantizer, toward_cells
 from vdequant.quantizers.palette import PaletteQuantizer

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_choice, check_picture
+from vdequant.color import luma_of
 from vdequant.edits import RECOLOR_FAST
-from vdequant.edits.luma import fitted, luma_of
+from vdequant.edits.luma import fitted
 from vdequant.errors import UsageError
 
 GRAY = 0.1  # chroma much shorter than this counts as none: grays have no more or less colorful places

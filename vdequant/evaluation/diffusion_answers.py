@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vdequant.edits.luma import luma_of, with_luma
+from vdequant.color import luma_of
+from vdequant.edits.luma import with_luma
 from vdequant.errors import ModelError
 from vdequant.evaluation.diffusion_questions import DRAWN, NOTHING, PROJECTED, Question
 from vdequant.models.conditioning import COLORS

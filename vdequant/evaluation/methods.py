@@ -153,8 +153,9 @@ class Restoring:
         """See :class:`Method`."""
         how = self.drawing
         sampling = replace(how.sampling, fidelity=self.fidelity)
-        restorer = load_restorer(self.base, sampling=sampling, base=how.base, encoder=how.encoder)
-        restorer = restorer.to(self.engine.device, self.engine.dtype)
+        with torch.inference_mode(mode=False):  # "map" needs gradients through its networks
+            restorer = load_restorer(self.base, sampling=sampling, base=how.base, encoder=how.encoder)
+            restorer = restorer.to(self.engine.device, self.engine.dtype)
         if ENSEMBLE in self.additions:
             restorer = SelfEnsemble(restorer)
 

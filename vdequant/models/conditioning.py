@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vdequant.color import luma_of
+
 PLANES = 7
 COLORS, FINENESS, TEXTURE, KNOWN = slice(0, 3), slice(3, 4), slice(4, 6), slice(6, 7)
 STEEP = 8.001 / 255  # luma steps above this are texture to T; a little more than 8, against rounding
 FINEST = 256  # colors: what counts as true
-WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow's mode "L"
 TEXTURES = ("L", "G", "T")  # the texture that an encoder was trained with
 
 
@@ -44,8 +45,7 @@ def texture_of(picture: Tensor, kind: str) -> Tensor:
     """
     if kind not in TEXTURES:
         raise ValueError(f"expected a texture of {', '.join(TEXTURES)}, got {kind!r}")
-    weights = torch.tensor(WEIGHTS, dtype=picture.dtype, device=picture.device).view(1, 3, 1, 1)
-    luma = (picture * weights).sum(dim=1, keepdim=True)
+    luma = luma_of(picture)
     if kind == "L":
         return torch.cat([luma, torch.zeros_like(luma)], dim=1)
     slopes = _slopes(luma)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vdequant.models.diffusion import Base, DiffusionSpec, Encoder
 from vdequant.models.weights import fresh, read_network, write_tensors
 
@@ -35,9 +33,9 @@ def read_encoder(path: Path) -> Encoder:
     return read_network(path, ENCODER_FORMAT, lambda fields: Encoder(Base(_spec(fields))))
 
 
-def packaged_base(device: torch.device | None = None) -> Base:
+def packaged_base() -> Base:
     """The base that ships with the package."""
-    return fresh(BASE_NAME, read_base).to(device or torch.device("cpu"))
+    return fresh(BASE_NAME, read_base)
 
 
 def packaged_encoder(kind: str) -> Encoder:

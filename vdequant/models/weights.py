@@ -104,5 +104,6 @@ def _read_once(read: Callable[[Path], T], path: Path) -> T:
 
 def fresh(name: str, read: Callable[[Path], T]) -> T:
     """What ``read`` makes of a packaged file, to be moved to a device and dtype; the file is read once a process."""
-    mine: T = copy.deepcopy(_read_once(read, packaged(name)))
+    with torch.inference_mode(mode=False):  # kept for later callers, who may want gradients
+        mine: T = copy.deepcopy(_read_once(read, packaged(name)))
     return mine

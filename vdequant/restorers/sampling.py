@@ -47,9 +47,8 @@ class Sampling:
     def to_restore(cls, settings: Settings) -> Sampling:
         """Those of a job that wants the picture that there was: the mean of some quick samples.
 
-        One sample of what could have been is farther from what was than the mean of all. On three Kodak crops, in 8
-        and 128 colors, one sample of 5 steps was 0.05 and 0.1 dB below the stored picture, the mean of four 0.4 and
-        0.2 dB above it, the mean of eight 0.1 and 0.01 dB better still.
+        One sample of what could have been is farther from what was than the mean of all. On six Kodak crops in 8
+        colors the stored picture has 25.71 dB, one sample 25.57, the mean of four 26.12; more in the README's table.
         """
         sampler = settings.sampler or "dpm"
         steps = settings.steps or (0 if settings.sampler else RESTORING_STEPS)

@@ -4,7 +4,7 @@ python scripts/train_release.py --tiles photos-1 photos-2 art games --network s 
 
 Checkpoints go to runs/cellnet-s/ every two minutes; the same command continues after an interruption. At the end the
 average that did best on held-back tiles is written to vdequant/weights/ with a model card beside it. To train shipped
-cellnets further: --init vdequant/weights/cellnet-m.safetensors --before "..." --runs runs/further
+cellnets further: --subject levels --init vdequant/weights/cellnet-m-levels.safetensors --before "..." --runs runs/more
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from release_data import CARD
 
+from vdequant.training.data import SHARES
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_cellnet import SIZES, CellnetTrainer, Order, train
 from vdequant.training.recipe_jpegnet import JpegOrder, JpegTrainer, train_jpegnet
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--loaders", type=int, default=0, help="processes that make batches, for a GPU")
     parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
     parser.add_argument("--before", default="", help="for the card: how the weights of --init were trained")
+    parser.add_argument("--subject", choices=tuple(SHARES), default="all", help="what cellnet learns: all, or one half")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
     args = parser.parse_args()
     settings = TrainSettings(
@@ -58,10 +60,11 @@ def main() -> None:
     if args.network == "jpeg":
         release_jpegnet(args, settings)
         return
-    output = WEIGHTS / f"cellnet-{args.network}.safetensors"
+    half = "" if args.subject == "all" else f"-{args.subject}"
+    output = WEIGHTS / f"cellnet-{args.network}{half}.safetensors"
     order = Order(
         tuple(args.tiles), args.network, output, args.runs, settings, args.device, args.threads, args.init, CARD,
-        args.before,
+        args.before, args.subject,
     )  # fmt: skip
     trainer = train(order, tell)
     print(f"{output}: {trainer.steps} steps, {trainer.best}")

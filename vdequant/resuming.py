@@ -29,10 +29,10 @@ from vdequant.media.plan import OutputPlan
 from vdequant.media.segment_store import SegmentStore
 from vdequant.media.sink import segment_check
 from vdequant.media.targets import parts_path
-from vdequant.models.weights import packaged
 from vdequant.observing import Observer
 from vdequant.planning import Plan
-from vdequant.restorers import is_weights_file
+from vdequant.restorers import RESTORERS, is_weights_file
+from vdequant.restorers.loading import weights_files
 from vdequant.settings import Settings
 from vdequant.temporal.cuts import CutDetector
 
@@ -140,12 +140,13 @@ def _version(package: str) -> str:
 
 
 def _digest(name: str) -> str:
-    """Of a file that the user gave, or of the packaged weights with that name; "" when there are none."""
+    """Of a file that the user gave, or of a restorer's packaged weights together; "" when there are none."""
     try:
-        path = Path(name) if is_weights_file(name) or os.path.isfile(name) else packaged(name)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        paths = weights_files(name) if name in RESTORERS or is_weights_file(name) else (Path(name),)
+        digests = [hashlib.sha256(path.read_bytes()) for path in paths]
     except (ModelError, OSError):
         return ""
+    return " ".join(digest.hexdigest() for digest in digests)
 
 
 def identity_of(plan: Plan, output: OutputPlan, settings: Settings) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "radius", "macs"), [("cellnet-s", 16, 24_000), ("cellnet-m", 64, 82_000)])
 def test_shipped_networks_keep_their_budget(name: str, radius: int, macs: int) -> None:
-    spec = read_cellnet(packaged(name)).spec
+    spec, other = (read_cellnet(packaged(f"{name}-{subject}")).spec for subject in ("levels", "palettes"))
+    assert spec == other
     assert spec.radius <= radius
     assert spec.macs <= macs
 

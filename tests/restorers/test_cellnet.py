@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from vdequant.quantizers.base import Quantizer
+from vdequant.errors import ModelError
+from vdequant.models.cellnet import Cellnet, CellnetSpec
+from vdequant.models.cellnet_weights import write_cellnet
+from vdequant.quantizers.base import Cells, Quantizer
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Parted
-from vdequant.restorers.cellnet import CellnetMedium, CellnetSmall
+from vdequant.restorers.cellnet import CellnetMedium, CellnetOfFile, CellnetRestorer, CellnetSmall
+from vdequant.restorers.loading import load_restorer, weights_files
 
 COLORS = torch.rand(9, 3, generator=torch.Generator().manual_seed(1)).mul(255).round().div(255)
 QUANTIZERS = {"levels": UniformQuantizer.of_bits((4, 5, 3)), "palette": PaletteQuantizer(COLORS)}
@@ -47,3 +54,65 @@ def test_the_parts_see_as_far_as_the_restorer_needs_and_a_context_branch_is_not_
     small = CellnetSmall()
     assert sum(part.halo for part in small.parts) == small.needs.halo
     assert CellnetMedium().parts == ()
+
+
+class Marked(Cellnet):
+    """Answers with one value everywhere."""
+
+    def __init__(self, value: float, channels: int = 2) -> None:
+        super().__init__(CellnetSpec(channels, (1,)))
+        self.value = value
+
+    def forward(self, stored: Tensor, low: Tensor, high: Tensor, room: Tensor, spread: Tensor, facts: Tensor) -> Tensor:
+        return torch.full_like(stored, self.value)
+
+
+LEVELS = UniformQuantizer.of_levels(4)
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "lossy", "answer"),
+    [
+        (LEVELS, False, 0.25),
+        (LEVELS, True, 0.25),
+        (QUANTIZERS["palette"], False, 0.75),
+        (DitherQuantizer(LEVELS, "fs"), False, 0.75),
+        (DitherQuantizer(QUANTIZERS["palette"], "bayer4"), False, 0.75),
+    ],
+)
+def test_levels_and_codecs_are_one_networks_palettes_and_dither_the_others(
+    quantizer: Quantizer, lossy: bool, answer: float
+) -> None:
+    y = stored(quantizer)
+    cells: Cells = quantizer.cells(y)
+    if lossy:
+        object.__setattr__(cells, "lossy", True)
+    restored = CellnetRestorer(Marked(0.25), Marked(0.75)).restore(y, cells)
+    assert torch.equal(restored, torch.full_like(y, answer))
+
+
+def test_two_networks_of_different_sizes_are_no_restorer() -> None:
+    with pytest.raises(ModelError, match="one size"):
+        CellnetRestorer(Marked(0.25), Marked(0.75, channels=3))
+
+
+def test_a_network_of_ones_own_restores(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = Cellnet(CellnetSpec(2, (1,)))
+    torch.nn.init.normal_(net.tail.weight)
+    write_cellnet(net, tmp_path / "mine.safetensors")
+    made = load_restorer(str(tmp_path / "mine.safetensors"))
+    assert isinstance(made, CellnetOfFile)
+    y = stored(LEVELS)
+    with torch.inference_mode():
+        restored = made.restore(y, LEVELS.cells(y))
+        assert torch.equal(restored, CellnetRestorer(net, net).restore(y, LEVELS.cells(y)))
+    assert not torch.equal(restored, y)
+
+
+def test_every_file_of_weights_behind_a_restorer_is_told(tmp_path: Path) -> None:
+    assert [path.stem for path in weights_files("cellnet-s")] == ["cellnet-s-levels", "cellnet-s-palettes"]
+    assert [path.stem for path in weights_files("dequantizernet+")] == ["dequantizernet-plus"]
+    assert len(weights_files("map+")) == 3
+    assert weights_files("identity") == ()
+    assert weights_files(str(tmp_path / "mine.safetensors")) == (tmp_path / "mine.safetensors",)

@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from vdequant.models.cellnet_weights import read_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
-from vdequant.training.lesson_cellnet import CellnetLesson, cell_loss
+from vdequant.training.lesson_cellnet import CellnetLesson, cell_loss, kept_error
 from vdequant.training.log import TrainLog
 from vdequant.training.loop import TrainSettings
 from vdequant.training.optimizing import MuonAdamW
@@ -188,6 +189,18 @@ def test_loss_weighs_every_depth_alike(bank: Bank) -> None:
     assert float(cell_loss(batch.truth, batch)) == 0
 
 
+def test_moving_what_is_true_costs_on_palettes_and_not_on_levels(bank: Bank) -> None:
+    palettes, levels = (Sampler(bank, 2, 16, subject).batch(4, 0) for subject in ("palettes", "levels"))
+    for batch, costs in ((palettes, True), (levels, False)):
+        batch = replace(batch, truth=batch.stored.clone())
+        assert bool((kept_error(batch.stored, batch) == 0).all())
+        assert bool((kept_error(batch.stored + 0.1, batch) > 0).all()) is costs
+    few = replace(palettes, truth=palettes.stored + 0.5)
+    few.truth[:, :, 0, 0] = few.stored[:, :, 0, 0]
+    moved = kept_error(few.stored + 0.1, few)
+    assert bool((moved < 0.1).all())  # one pixel of 256 is no line of text
+
+
 def test_muon_moves_all_directions_of_a_kernel_alike() -> None:
     net = torch.nn.Conv2d(8, 16, 3, bias=False)
     optimizer = MuonAdamW(net, 1e-2)
@@ -237,6 +250,18 @@ def test_the_recipe_writes_weights_that_load_and_a_card(folder: Path, tmp_path: 
     assert "mine" in card
     assert str(folder) in card
     assert "m=8" in card
+
+
+def test_half_a_network_learns_and_is_scored_on_its_half_alone(folder: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=1, batch=6, side=16, validate_every=1)
+    for subject, kinds in (("levels", {"m=4", "m=8", "m=16", "m=32"}), ("palettes", {"palette", "dithered"})):
+        output = tmp_path / f"{subject}.safetensors"
+        trainer = train(Order((folder,), "s", output, tmp_path / subject, settings, subject=subject))
+        assert set(trainer.best) - {"mean", "steps"} <= kinds
+        assert ("2..64 levels" in output.with_suffix(".md").read_text()) == (subject == "levels")
+        bank = next((tmp_path / subject).glob(f"bank-{subject}-*.pt"))
+        facts = Sampler(load_bank(bank), 1, 16, subject).batch(6, 1).facts
+        assert bool((facts[:, 2] == (subject == "palettes")).all())
 
 
 def run_training(folder: Path, runs: Path, launcher: tuple[str, ...] = ("-m", "vdequant")) -> subprocess.Popen[bytes]:

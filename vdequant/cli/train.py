@@ -42,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--size", choices=("s", "m", "l"), default="s", help="s (default), m, or l (for a GPU); of pix2pix: s or l"
     )
+    result.add_argument(
+        "--subject",
+        choices=("all", "levels", "palettes"),
+        default="all",
+        help="of cellnet: what it learns (all); each shipped one is two networks, for levels and for palettes",
+    )
     result.add_argument("--init", type=Path, default=None, metavar="FILE", help="weights to start from")
     result.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (runs/)")
     result.add_argument(
@@ -82,8 +88,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from vdequant.training.recipe_cellnet import Order, train
 
     settings = settings_of(args)
-    order = Order(tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init)
-
+    order = Order(
+        tuple(args.data), args.size, args.output, args.runs, settings, args.device, args.threads, args.init,
+        subject=args.subject,
+    )  # fmt: skip
     return say_trained(args, console, train(order, told_on(console)))
 
 

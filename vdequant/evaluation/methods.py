@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -15,14 +14,13 @@ import torch
 from torch import Tensor
 
 from vdequant import temporal
-from vdequant.errors import ModelError, UsageError
+from vdequant.errors import UsageError
 from vdequant.evaluation.degradations import Stored
 from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Layout
-from vdequant.models.weights import packaged
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.ensemble import SelfEnsemble
-from vdequant.restorers.loading import load_restorer
+from vdequant.restorers.loading import load_restorer, weights_files
 from vdequant.restorers.sampling import Sampling
 from vdequant.schedule.device import Engine
 from vdequant.schedule.tiles import automatic_side
@@ -75,12 +73,7 @@ def _checksum(path: Path) -> str:
 
 def _weights_of(name: str) -> str:
     """Checksums of a restorer's packaged weights, which its class names when they are not called as it is."""
-    module, _, attribute = RESTORERS[name].partition(":")
-    found = []
-    for weights in getattr(getattr(import_module(module), attribute), "weights", (name,)):
-        with suppress(ModelError):
-            found.append(_checksum(packaged(weights)))
-    return " ".join(found)
+    return " ".join(_checksum(path) for path in weights_files(name))
 
 
 def _split(name: str) -> tuple[str, list[str]]:

@@ -34,15 +34,20 @@ def packaged(name: str) -> Path:
     return path
 
 
-def is_format(path: Path, kind: str) -> bool:
-    """Whether a file says that it is of the format ``kind``; False for one that cannot be read, for others to judge."""
+def format_of(path: Path) -> str:
+    """The format that a file says it is of; "" for one that says nothing or cannot be read, for others to judge."""
     if path.suffix.lower() != ".safetensors":
-        return False
+        return ""
     try:
         with safe_open(str(path), framework="pt") as weights:
-            return (weights.metadata() or {}).get("format") == kind
+            return str((weights.metadata() or {}).get("format", ""))
     except (SafetensorError, OSError):
-        return False
+        return ""
+
+
+def is_format(path: Path, kind: str) -> bool:
+    """Whether a file says that it is of the format ``kind``."""
+    return format_of(path) == kind
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,14 +1,22 @@
-"""The default restorer: cellnet, told each sample's cell, answering inside it."""
+"""The default restorer: cellnet, told each sample's cell, answering inside it.
+
+It is two networks of one size: one learned levels and what codecs make of them, the other palettes and dither. What
+was lost is known before the first picture, so only one of them runs, and each is better at its half than one network
+of that size was at both.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vdequant.checks import check_picture
-from vdequant.models.cellnet import cell_features, proposed
+from vdequant.errors import ModelError
+from vdequant.models.cellnet import Cellnet, cell_features, proposed
 from vdequant.models.cellnet_parts import parts_of, run_part
-from vdequant.models.cellnet_weights import fresh_cellnet
+from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells, box_room, room_of
 from vdequant.restorers.base import Needs
@@ -16,53 +24,73 @@ from vdequant.restorers.base import Needs
 LOSSY_REACH = 12 / 255  # the widest cell that training saw behind a codec; JPEG's reach of one sample is far wider
 
 
-class _CellnetRestorer:
-    """Runs a packaged cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises."""
+class CellnetRestorer:
+    """Runs a cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises.
 
-    name = ""
+    Args:
+        levels: the network for levels and for what comes from behind a codec.
+        palettes: the one for palettes and dither, of the same size; it may be the same one.
 
-    def __init__(self) -> None:
-        self.net = fresh_cellnet(self.name)
-        self.needs = Needs(halo=self.net.spec.radius, align=self.net.spec.align)
-        self.parts = parts_of(self.net.spec)
+    Raises:
+        ModelError: the two are not of one size.
+    """
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> _CellnetRestorer:
-        """Move the network; ``dtype`` is that of its convolutions, pictures stay float32."""
-        self.net = self.net.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, levels: Cellnet, palettes: Cellnet) -> None:
+        if levels.spec != palettes.spec:
+            raise ModelError(f"expected two networks of one size, got {levels.spec} and {palettes.spec}; reinstall")
+        self.levels, self.palettes = levels, palettes
+        self.needs = Needs(halo=levels.spec.radius, align=levels.spec.align)
+        self.parts = parts_of(levels.spec)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> CellnetRestorer:
+        """Move the networks; ``dtype`` is that of their convolutions, pictures stay float32."""
+        for net in {self.levels, self.palettes}:
+            net.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
+
+    def _net(self, cells: Cells) -> Cellnet:
+        return self.palettes if _spread(cells) > 1 else self.levels
 
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        low, high, spread = _bounds(y, cells)
+        low, high = _bounds(y, cells)
         facts = _facts(cells, y.device)
         room = _room(y, cells, low, high)
-        proposal: Tensor = self.net(y, low, high, room, torch.full((len(y),), spread, device=y.device), facts)
+        proposal: Tensor = self._net(cells)(y, low, high, room, _spreads(y, cells), facts)
         return proposal.clamp_(0, 1)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        low, high, _ = _bounds(y, cells)
+        low, high = _bounds(y, cells)
         features = cell_features(y, low, high, _room(y, cells, low, high))
         # Narrow first: reordering half the bytes is nearly twice as fast.
-        return features.to(self.net.head.weight.dtype).contiguous(memory_format=torch.channels_last)
+        return features.to(self.levels.head.weight.dtype).contiguous(memory_format=torch.channels_last)
 
     def go_on(self, index: int, x: Tensor, cells: Cells, blank: Blank | None) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
         facts = _facts(cells, x.device).to(x.dtype) if index == 1 else None
-        return run_part(self.net, index, x, facts, blank)
+        return run_part(self._net(cells), index, x, facts, blank)
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        low, high, spread = _bounds(y, cells)
-        return proposed(x, y, low, high, torch.full((len(y),), spread, device=y.device)).clamp_(0, 1)
+        low, high = _bounds(y, cells)
+        return proposed(x, y, low, high, _spreads(y, cells)).clamp_(0, 1)
 
 
-def _bounds(y: Tensor, cells: Cells) -> tuple[Tensor, Tensor, float]:
-    """Lowest and highest values of the cells as the network was trained to be told them, and their spread."""
+def _bounds(y: Tensor, cells: Cells) -> tuple[Tensor, Tensor]:
+    """Lowest and highest values of the cells as the network was trained to be told them."""
     if not cells.lossy:
-        return cells.low, cells.high, cells.spread
-    return torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH), 1.0
+        return cells.low, cells.high
+    return torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
+
+
+def _spread(cells: Cells) -> float:
+    return 1.0 if cells.lossy else cells.spread
+
+
+def _spreads(y: Tensor, cells: Cells) -> Tensor:
+    return torch.full((len(y),), _spread(cells), device=y.device)
 
 
 def _room(y: Tensor, cells: Cells, low: Tensor, high: Tensor) -> Tensor:
@@ -70,17 +98,30 @@ def _room(y: Tensor, cells: Cells, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _facts(cells: Cells, device: torch.device) -> Tensor:
-    spread = 1.0 if cells.lossy else cells.spread
-    return torch.tensor([[float(cells.dithered), float(cells.lossy), float(spread > 1.0)]], device=device)
+    return torch.tensor([[float(cells.dithered), float(cells.lossy), float(_spread(cells) > 1)]], device=device)
 
 
-class CellnetSmall(_CellnetRestorer):
+class CellnetSmall(CellnetRestorer):
     """cellnet-s: about 20 kMAC a pixel, receptive radius at most 16 pixels: for 60 frames a second on two cores."""
 
-    name = "cellnet-s"
+    weights = ("cellnet-s-levels", "cellnet-s-palettes")
+
+    def __init__(self) -> None:
+        super().__init__(*(fresh_cellnet(name) for name in self.weights))
 
 
-class CellnetMedium(_CellnetRestorer):
-    """cellnet-m: about 60 kMAC a pixel, the better picture at half the speed."""
+class CellnetMedium(CellnetRestorer):
+    """cellnet-m: about 80 kMAC a pixel, the better picture at half the speed."""
 
-    name = "cellnet-m"
+    weights = ("cellnet-m-levels", "cellnet-m-palettes")
+
+    def __init__(self) -> None:
+        super().__init__(*(fresh_cellnet(name) for name in self.weights))
+
+
+class CellnetOfFile(CellnetRestorer):
+    """A network that ``vdequant train cellnet`` made: one for everything, or for what it was trained on."""
+
+    def __init__(self, path: Path) -> None:
+        net = read_cellnet(path)
+        super().__init__(net, net)

@@ -22,6 +22,8 @@ class Dequantizernet:
         path: weights that ``vdequant train dequantizernet`` wrote; None: the packaged ones.
     """
 
+    weights = ("dequantizernet",)
+
     def __init__(self, path: Path | None = None) -> None:
         self.net = read_generator(path) if path else fresh_generator()
         spec = self.net.spec

@@ -8,12 +8,14 @@ Cells of other kinds have no tables: then the network works blind, on whatever b
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from vdequant.checks import check_picture
 from vdequant.models.jpegnet import MULTIPLE
-from vdequant.models.jpegnet_weights import fresh_jpegnet
+from vdequant.models.jpegnet_weights import fresh_jpegnet, read_jpegnet
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.jpeg_grid import grid_of
 from vdequant.restorers.base import Needs
@@ -22,10 +24,16 @@ WEIGHTS = "dequantizernet-plus"
 
 
 class DequantizernetPlus:
-    """Runs the packaged jpegnet; see :class:`~vdequant.restorers.base.Restorer` for the promises."""
+    """Runs a jpegnet; see :class:`~vdequant.restorers.base.Restorer` for the promises.
 
-    def __init__(self) -> None:
-        self.net = fresh_jpegnet(WEIGHTS)
+    Args:
+        path: weights that ``vdequant train dequantizernet+`` wrote; None: the packaged ones.
+    """
+
+    weights = (WEIGHTS,)
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.net = read_jpegnet(path) if path else fresh_jpegnet(WEIGHTS)
         self.needs = Needs(multiple_of=MULTIPLE, halo=self.net.spec.radius, min_size=MULTIPLE, align=MULTIPLE)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DequantizernetPlus:

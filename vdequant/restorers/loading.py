@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from vdequant.models.dequantizernet_weights import is_generator
-from vdequant.models.prior_weights import is_prior
+from vdequant.models import cellnet_weights, dequantizernet_weights, jpegnet_weights, pix2pix_weights, prior_weights
+from vdequant.models.pix2pix_weights import read_unet
+from vdequant.models.weights import format_of, packaged
 from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
 from vdequant.restorers.base import Restorer, Sampled
+from vdequant.restorers.cellnet import CellnetOfFile
 from vdequant.restorers.community import CommunityRestorer
 from vdequant.restorers.dequantizernet import Dequantizernet
+from vdequant.restorers.dequantizernet_plus import DequantizernetPlus
 from vdequant.restorers.map_prior import MapPrior
+from vdequant.restorers.pix2pix import Pix2Pix
+from vdequant.restorers.pix2pix_fq import Pix2PixFq
 from vdequant.restorers.sampling import Sampling
 
 
@@ -42,10 +48,36 @@ def load_restorer(
     return made
 
 
+def weights_files(name: str) -> tuple[Path, ...]:
+    """The files of weights behind a restorer: the one that is its name, or those of the package; () without any.
+
+    Raises:
+        ModelError: a packaged file is missing.
+    """
+    if is_weights_file(name):
+        return (Path(name),)
+    module, _, attribute = RESTORERS[name].partition(":")
+    return tuple(packaged(weights) for weights in getattr(getattr(import_module(module), attribute), "weights", ()))
+
+
 def _of_file(path: Path, *, tiled: bool) -> Restorer:
-    if is_prior(path):
-        return MapPrior(path)
-    return Dequantizernet(path) if is_generator(path) else CommunityRestorer(path, tiled=tiled)
+    own = OWN.get(format_of(path))
+    return own(path) if own else CommunityRestorer(path, tiled=tiled)
+
+
+def _pix2pix(path: Path) -> Restorer:
+    net = read_unet(path)
+    return Pix2PixFq(net) if net.spec.channels == 2 else Pix2Pix(net)
+
+
+# format -> the restorer of such a file, as ``vdequant train`` and scripts/train_prior.py write them
+OWN: dict[str, Callable[[Path], Restorer]] = {
+    cellnet_weights.FORMAT: CellnetOfFile,
+    dequantizernet_weights.FORMAT: Dequantizernet,
+    jpegnet_weights.FORMAT: DequantizernetPlus,
+    pix2pix_weights.FORMAT: _pix2pix,
+    prior_weights.FORMAT: MapPrior,
+}
 
 
 def _drawing(sampling: Sampling | None, base: str, encoder: str) -> Restorer:

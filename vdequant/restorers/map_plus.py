@@ -32,7 +32,7 @@ class MapPlus:
         search: how long and how to look; None: the quick way that suits the prior.
     """
 
-    weights = (WEIGHTS, "cellnet-m")
+    weights = (WEIGHTS, *CellnetMedium.weights)
 
     def __init__(self, prior: Prior | None = None, search: Search | None = None) -> None:
         self.map, self.cellnet = MapPrior(prior, search), CellnetMedium()

@@ -38,6 +38,8 @@ class MapPrior:
         search: how long and how to look; None: the quick way that suits the prior.
     """
 
+    weights = (WEIGHTS,)
+
     def __init__(self, prior: Prior | Path | None = None, search: Search | None = None) -> None:
         if prior is None:
             prior = packaged_prior(WEIGHTS)

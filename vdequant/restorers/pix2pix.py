@@ -32,8 +32,10 @@ class Pix2Pix:
         ModelError: there are no packaged weights.
     """
 
+    weights = ("pix2pix",)
+
     def __init__(self, net: Unet | None = None) -> None:
-        self.net = fresh_unet("pix2pix") if net is None else net
+        self.net = fresh_unet(self.weights[0]) if net is None else net
         self.needs = needs_of(self.net)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Pix2Pix:

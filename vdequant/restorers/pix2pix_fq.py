@@ -25,6 +25,9 @@ CHROMA_SHARE = 0.1  # of the generator's colors in those of pix2pix-fq+, the oth
 FINE = 2.5 / 255  # cells of two codes and less: no color that the generator proposes is as sure as they are
 
 
+WEIGHTS = "pix2pix-fq"
+
+
 class Pix2PixFq:
     """As published: its colors, the source's luma. Bands in luma stay: see :class:`Pix2PixFqPlus`.
 
@@ -41,8 +44,10 @@ class Pix2PixFq:
         ModelError: there are no packaged weights.
     """
 
+    weights: tuple[str, ...] = (WEIGHTS,)
+
     def __init__(self, net: Unet | None = None) -> None:
-        self.net = fresh_unet("pix2pix-fq") if net is None else net
+        self.net = fresh_unet(WEIGHTS) if net is None else net
         self.needs = needs_of(self.net)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Pix2PixFq:
@@ -77,7 +82,7 @@ class Pix2PixFqPlus:
         net: as for :class:`Pix2PixFq`.
     """
 
-    weights = ("pix2pix-fq", "cellnet-m")
+    weights = (WEIGHTS, *CellnetMedium.weights)
 
     def __init__(self, net: Unet | None = None) -> None:
         self.published, self.cellnet = Pix2PixFq(net), CellnetMedium()

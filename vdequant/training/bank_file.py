@@ -13,7 +13,7 @@ from torch import Tensor
 from vdequant.training.data import SUFFIXES, Bank
 from vdequant.training.degrade import PaletteRecord
 
-VERSION = 3  # of what is made of the pictures; a cache of another version is left alone
+VERSION = 4  # of what is made of the pictures; a cache of another version is left alone
 Packed = tuple[Tensor, Tensor, Tensor, bool, Tensor]
 
 

@@ -20,12 +20,17 @@ from vdequant.training.screens import flat_record, with_text
 SIDE = 256
 SUFFIXES = (".png", ".webp", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
 SMOOTH_SHARE = 0.05  # synthetic gradients for each tile, to be cut to palettes too
-FLAT_SHARE = 0.15  # screens of pixel art for each tile
+FLAT_SHARE = 0.25  # screens of pixel art for each tile
 TEXT_SHARES = (0.1, 0.35)  # of the plain and of the dithered palette records have text over them
 MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
-SHARES = (0.62, 0.27, 0.05, 0.06)  # of a batch: lattice, palette, lossy, flat art that is its own truth
+# What a batch is made of: lattice, palette, lossy, flat art that is its own truth. A network may know one half only.
+SHARES = {
+    "all": (0.62, 0.27, 0.05, 0.06),
+    "levels": (0.92, 0.0, 0.08, 0.0),
+    "palettes": (0.0, 0.85, 0.0, 0.15),
+}
 
 
 @dataclass(frozen=True)
@@ -174,10 +179,10 @@ class Sampler:
     """Cuts batches from a bank; flips, transposition and channel order are random.
 
     Each batch has a generator of its own, made from the seed and the batch's number, so that a resumed run goes on
-    with the batches that an uninterrupted one would have had.
+    with the batches that an uninterrupted one would have had. ``subject`` is a key of SHARES.
     """
 
-    def __init__(self, bank: Bank, seed: int, side: int) -> None:
+    def __init__(self, bank: Bank, seed: int, side: int, subject: str = "all") -> None:
         self.bank = bank
         self.side = side
         self.seed = seed
@@ -187,7 +192,7 @@ class Sampler:
         self.palettes = [pair for pair in bank.palettes if pair[0] not in bank.held]
         self.lossy = [pair for pair in bank.lossy if pair[0] not in bank.held]
         # A small bank can lack a kind.
-        present = np.array(SHARES) * [bool(self.tiles), bool(self.palettes), bool(self.lossy), bool(bank.flat)]
+        present = np.array(SHARES[subject]) * [bool(self.tiles), bool(self.palettes), bool(self.lossy), bool(bank.flat)]
         self.shares = present / present.sum()
 
     def _corner(self) -> tuple[int, int]:

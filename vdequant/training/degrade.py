@@ -18,6 +18,7 @@ from vdequant.quantizers.palette import PaletteQuantizer, axis_reach, half_gaps,
 from vdequant.quantizers.uniform import Expansion, UniformQuantizer
 
 PATTERNED = ("bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise")
+DITHERS = {"none": 0.5, "error diffusion": 0.28, "ordered": 0.22}  # shares of the palettes
 FIXED_SHARE = 0.08  # of the palettes do not come from the picture: a few levels of each channel
 
 
@@ -80,10 +81,10 @@ def used_palette(image: Image.Image, index: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def palette_record(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> PaletteRecord:
-    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette; 60 % plain, 22 % Floyd-Steinberg, 18 % ordered."""
+    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette, half of the time with dither, see DITHERS."""
     fixed = rng.random() < FIXED_SHARE
     palette = fixed_palette(rng) if fixed else random_palette(tile, others, rng)
-    dither = str(rng.choice(["none", "error diffusion", "ordered"], p=[0.6, 0.22, 0.18]))
+    dither = str(rng.choice(list(DITHERS), p=list(DITHERS.values())))
     if dither == "none" and not others and not fixed:
         image = palette
     else:

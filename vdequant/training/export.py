@@ -23,22 +23,31 @@ def count_parameters(net: torch.nn.Module) -> int:
 
 CARD = """# {name}
 
-One residual network at full resolution for every quantizer: it is told each sample's cell (stored value, distance down
-and up, room) and answers inside it; a gate keeps what was meant as it is. {parameters:,} parameters, {macs:,}
+One residual network at full resolution for {subject}: it is told each sample's cell (stored value, distance
+down and up, room) and answers inside it; a gate keeps what was meant as it is. {parameters:,} parameters, {macs:,}
 multiply-accumulates a pixel, receptive radius {radius} pixels.
 
 {data}
-- **Degradations**: 2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
-  replicate, shift, floor and center expansions; palettes of 4..256 colors by median cut, k-means, octree and fixed
-  levels, plain and dithered (Floyd-Steinberg, Bayer 2, 4 and 8, checkerboard, column, blue noise), a share of them with
-  text over them that stays; x264 and JPEG after a 3- to 6-bit quantizer; made-up screens of pixel art as their own
-  truth, so that flat art is left alone; synthetic gradients.
+- **Degradations**: {degradations}.
 - **Training**: {before}{steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16
   autocast), Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train cellnet`, source
   revision {revision}.
 - **Gain on held-back pictures**, in dB over the stored picture: {scores}.
 - **Limits**: trained on cells of 1/64 and more; finer quantization is passed through nearly unchanged.
 """
+
+
+LEVELS = """2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6-6-6 and others) in the
+  replicate, shift, floor and center expansions; x264 and JPEG after a 3- to 6-bit quantizer; synthetic gradients"""
+PALETTES = """palettes of 4..256 colors by median cut, k-means, octree and fixed levels, plain and dithered
+  (Floyd-Steinberg, Bayer 2, 4 and 8, checkerboard, column, blue noise), a share of them with text over them that
+  stays; made-up screens of pixel art as their own truth, so that flat art is left alone"""
+# subject -> what the network is for, and what it learned
+SUBJECTS = {
+    "all": ("every quantizer", f"{LEVELS};\n  {PALETTES}"),
+    "levels": ("levels and what codecs make of them", LEVELS),
+    "palettes": ("palettes and dither", PALETTES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +58,13 @@ class CardFacts:
         name: of the weights.
         data: Markdown list lines on the licence and the training pictures.
         before: a sentence on weights that the run started from, or empty.
+        subject: a key of SUBJECTS.
     """
 
     name: str
     data: str
     before: str = ""
+    subject: str = "all"
 
 
 def own_data(folders: Sequence[Path]) -> str:
@@ -103,10 +114,13 @@ def run_facts(trainer: Trainer[Any, Any]) -> dict[str, object]:
 def model_card(facts: CardFacts, trainer: Trainer[Cellnet, Batch]) -> str:
     """The Markdown card of a trained cellnet."""
     spec = trainer.net.spec
+    subject, degradations = SUBJECTS[facts.subject]
     return CARD.format(
         name=facts.name,
         data=facts.data,
         before=facts.before,
+        subject=subject,
+        degradations=degradations,
         macs=spec.macs,
         radius=spec.radius,
         **run_facts(trainer),

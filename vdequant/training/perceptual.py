@@ -89,7 +89,7 @@ class CellnetFeatures(nn.Module):
 
     def __init__(self, net: Cellnet | None = None) -> None:
         super().__init__()
-        self.net = net or read_cellnet(packaged("cellnet-m"))
+        self.net = net or read_cellnet(packaged("cellnet-m-levels"))
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ from vdequant.training.parallel import Ranks, join, leave
 SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM, "l": LARGE}
 SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
+# What is made beforehand for each subject: palette records for each tile, share of the tiles behind a codec
+MADE = {"all": (2, 0.25), "levels": (0, 0.25), "palettes": (4, 0.0)}
 CellnetTrainer = Trainer[Cellnet, Batch]
 
 
@@ -41,6 +43,7 @@ class Order:
         init: weights to start from.
         card: lines of the model card on licence and data; None names the folders.
         before: a sentence of the card on the weights that the run starts from.
+        subject: "all", or what alone is learned: "levels" or "palettes" (shipped cellnets have a network for each).
     """
 
     folders: tuple[Path, ...]
@@ -53,17 +56,19 @@ class Order:
     init: Path | None = None
     card: str | None = None
     before: str = ""
+    subject: str = "all"
 
 
-def _bank(folders: Sequence[Path], runs: Path) -> Bank:
+def _bank(folders: Sequence[Path], runs: Path, subject: str) -> Bank:
     """The training set of these pictures from its cache, or made and cached."""
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise InputError(f"expected folders with pictures, got {', '.join(missing)}; give --data DIR")
-    cache = runs / f"bank-{fingerprint(folders)}.pt"
+    cache = runs / f"bank-{subject}-{fingerprint(folders)}.pt"
     if cache.exists():
         return load_bank(cache)
-    bank = build_bank(list(folders), seed=1, palettes_per_tile=2, lossy_share=0.25)
+    palettes, lossy = MADE[subject]
+    bank = build_bank(list(folders), seed=1, palettes_per_tile=palettes, lossy_share=lossy)
     save_bank(bank, cache)
     return bank
 
@@ -98,12 +103,12 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
         trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(read_cellnet(order.init))
-        trainer.run(CellnetLesson(_bank(order.folders, order.runs)), told)
+        trainer.run(CellnetLesson(_bank(order.folders, order.runs, order.subject), order.subject), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             write_cellnet(trainer.average, order.output)
             card = order.card or own_data(order.folders)
-            facts = CardFacts(order.output.stem, card, order.before)
+            facts = CardFacts(order.output.stem, card, order.before, order.subject)
             order.output.with_suffix(".md").write_text(model_card(facts, trainer))
     finally:
         leave()

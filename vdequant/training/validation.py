@@ -43,15 +43,23 @@ def _spread_out(numbers: list[int]) -> list[int]:
 
 
 class Validation:
-    """A fixed set of held-back pictures: lattices of 4 to 32 levels, palettes, dithered palettes."""
+    """A fixed set of held-back pictures: lattices of 4 to 32 levels, palettes, dithered palettes; or one half of it."""
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Bank, subject: str = "all") -> None:
         self.cases: list[_Case] = []
+        if subject != "palettes":
+            self._add_levels(bank)
+        if subject != "levels":
+            self._add_palettes(bank)
+
+    def _add_levels(self, bank: Bank) -> None:
         for number in _spread_out(sorted(bank.held)):
             truth = to_tensor(bank.tiles[number])[None]
             for m in LEVELS:
                 quantizer = UniformQuantizer.of_levels(m)
                 self.cases.append(_Case(f"m={m}", truth, quantizer.quantize(truth), quantizer))
+
+    def _add_palettes(self, bank: Bank) -> None:
         records = [pair for pair in bank.palettes if pair[0] in bank.held]
         for dithered, kind in ((False, PALETTE), (True, DITHERED)):
             chosen = [i for i, (_, record) in enumerate(records) if record.dithered is dithered]

@@ -18,6 +18,7 @@ from vdequant.evaluation.degradations import Stored, parse_degradation, to_tenso
 from vdequant.evaluation.methods import Restoring
 from vdequant.evaluation.run import TRUTH, Evaluation, evaluate
 from vdequant.evaluation.scores import OTHERS, SCORES
+from vdequant.evaluation.set_features import SET_FEATURES
 from vdequant.metrics import METRICS
 from vdequant.schedule.device import Engine
 
@@ -110,10 +111,16 @@ def test_the_truths_own_score_stands_beside_banding(items: tuple[Item, ...], eng
 def test_fid_is_one_number_of_the_whole_set(
     items: tuple[Item, ...], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vdequant.evaluation.run.inception_features", lambda: lambda x: x.mean(dim=(2, 3)))
+    monkeypatch.setitem(SET_FEATURES, "fid", lambda: lambda x: x.mean(dim=(2, 3)))
     found = run(items, [Counting()], engine, "fid")
     assert len(found.row("brighter", "m=8").values["fid"]) == 1
     assert found.row("brighter", "m=8").mean("fid") > 0
+
+
+def test_the_distance_of_sets_that_needs_no_file_grows_with_the_loss(items: tuple[Item, ...], engine: Engine) -> None:
+    found = run(items, [], engine, "fd-cellnet", losses=("m=4", "m=8", "m=64"))
+    coarse, middle, fine = (found.row("nothing", loss).mean("fd-cellnet") for loss in ("m=4", "m=8", "m=64"))
+    assert coarse > middle > fine > 0
 
 
 def test_fid_without_weights_is_a_model_error(

@@ -30,6 +30,7 @@ DIGITS = {
     "ab-error": 2,
     "flicker": 2,
     "fid": 2,
+    "fd-cellnet": 4,
     "warping-error": 6,
 }  # others: 4
 CROP = 160  # pixels a side of the contact sheet's crops

@@ -20,7 +20,8 @@ from vdequant.evaluation.methods import Method, Nothing
 from vdequant.evaluation.published import published_rows
 from vdequant.evaluation.rows import Cache, Row
 from vdequant.evaluation.scores import SETS, SHOW_TRUTH, Case, check_scores, score
-from vdequant.metrics.perceptual import Features, frechet_distance, inception_features
+from vdequant.evaluation.set_features import SET_FEATURES
+from vdequant.metrics.perceptual import frechet_distance
 from vdequant.schedule.device import Engine
 
 PROTOCOL = 1  # part of every cache key: one more when results of the same settings would differ
@@ -47,30 +48,30 @@ class Evaluation:
 class _Sums:
     """The values of one row while its pictures go by."""
 
-    def __init__(self, metrics: Sequence[str], features: Features | None) -> None:
+    def __init__(self, metrics: Sequence[str]) -> None:
         self.each: dict[str, list[float]] = {name: [] for name in metrics if name not in SETS}
-        self.features = features
-        self.found: list[tuple[Tensor, Tensor]] = []
+        self.features = {name: SET_FEATURES[name]() for name in metrics if name in SETS}
+        self.found: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in self.features}
 
     def add(self, case: Case) -> None:
         for name, values in self.each.items():
             values.append(score(name, case))
-        if self.features is not None:
-            self.found.append((self.features(case.result), self.features(case.reference)))
+        for name, features in self.features.items():
+            self.found[name].append((features(case.result), features(case.reference)))
 
     def values(self) -> dict[str, tuple[float, ...]]:
-        """All of them; a distance of sets of fewer than two pictures is nan."""
+        """All of them; a distance of sets of fewer than two rows of features is nan."""
         known = {name: tuple(values) for name, values in self.each.items()}
-        if self.features is not None:
-            first, second = (torch.cat(side) for side in zip(*self.found, strict=True))
-            known["fid"] = (frechet_distance(first, second) if len(first) > 1 else math.nan,)
+        for name, found in self.found.items():
+            first, second = (torch.cat(side) for side in zip(*found, strict=True))
+            known[name] = (frechet_distance(first, second) if len(first) > 1 else math.nan,)
         return known
 
 
 @torch.inference_mode()
 def measure(method: Method, degradation: Degradation, items: Sequence[Item], metrics: Sequence[str]) -> Row:
     """One row, freshly measured. A method that cannot run here gives a row without values and a note that says why."""
-    sums = _Sums(metrics, inception_features() if "fid" in metrics else None)
+    sums = _Sums(metrics)
     seconds, peaks, first = list[float](), list[int | None](), True
     try:
         work = method.prepare(degradation.text)
@@ -97,7 +98,7 @@ def measure(method: Method, degradation: Degradation, items: Sequence[Item], met
 @torch.inference_mode()
 def _measure_truth(degradation: Degradation, items: Sequence[Item], metrics: Sequence[str]) -> Row:
     """The clean pictures' own scores in the metrics that mean little without them."""
-    sums = _Sums([name for name in metrics if name in SHOW_TRUTH], None)
+    sums = _Sums([name for name in metrics if name in SHOW_TRUTH])
     for item in items:
         truth = item.read()
         sums.add(Case(to_tensor(truth), truth, degradation.apply(truth), degradation))

@@ -63,7 +63,7 @@ OTHERS: dict[str, Callable[[Case], float]] = {
     "flicker": lambda case: flicker(case.result, case.reference),
     "warping-error": lambda case: warping_error(case.result, case.reference),
 }
-SETS = ("fid",)  # of all pictures of a row together
+SETS = ("fid", "fd-cellnet")  # of all pictures of a row together
 SCORES = (*METRICS, *OTHERS, *SETS)
 # Scores that mean little without those of the clean picture beside them.
 SHOW_TRUTH = frozenset({"banding", "cambi", "warping-error"})
@@ -78,5 +78,5 @@ def check_scores(names: tuple[str, ...]) -> None:
 
 
 def score(name: str, case: Case) -> float:
-    """One number of one result; for "fid", which is of sets, see ``run.py``."""
+    """One number of one result; for those of SETS, see ``run.py``."""
     return OTHERS[name](case) if name in OTHERS else _of_table(name, case)

@@ -155,11 +155,17 @@ def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
             cells = cells_of(recipe, part)
         return toward_cells(restored, cells, recipe.fidelity, margin_of(recipe))
 
+    return in_tiles(recipe, work, y)
+
+
+def in_tiles(recipe: Recipe, work: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """``work`` on native pictures ``(N, C, H, W)``, tile by tile where they are large and the restorer allows it."""
+    needs = recipe.restorer.needs
     # Patterns of an ordered dither, attribute cells and JPEG blocks count from the picture's corner.
     align = lcm(needs.align, recipe.quantizer.period)
     if needs.halo >= WHOLE_PICTURE:
-        return work(y)
-    return _in_smaller_tiles(partial(apply_tiled, work, y, halo=needs.halo, align=align), recipe.tile, y)
+        return work(x)
+    return _in_smaller_tiles(partial(apply_tiled, work, x, halo=needs.halo, align=align), recipe.tile, x)
 
 
 def _in_smaller_tiles(tiled: Callable[..., Tensor], side: int, y: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from vdequant.media.plan import OutputPlan, plan_output
 from vdequant.media.segment_store import SegmentStore
 from vdequant.media.sink import Finished, Sink, check_output, open_sink
 from vdequant.media.source import Source, open_source
+from vdequant.neighboring import NeighborWork, check_neighbors
 from vdequant.observing import Observer, Silent, connect
 from vdequant.planning import Plan, analyse, cost_of
 from vdequant.restorers.base import Restorer, Scaler
@@ -34,10 +35,10 @@ from vdequant.restorers.ensemble import SelfEnsemble
 from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.sampling import Sampling
 from vdequant.resuming import Segments, forget, keep_segments, telling
-from vdequant.reusing import ReusingWork, grain_of
+from vdequant.reusing import ReusingWork, grain_of, reusing_workers
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.cuda import CudaWorkers
-from vdequant.schedule.device import Engine, choose_engine
+from vdequant.schedule.device import choose_engine, usable_cores
 from vdequant.schedule.shortage import shortage_in_words
 from vdequant.schedule.stages import StageReport, Workers, run_stages
 from vdequant.schedule.tiles import automatic_side
@@ -207,15 +208,23 @@ def _counted(store: SegmentStore | None) -> Certified:
 
 
 def _start_workers(
-    recipe: Recipe, engine: Engine, ending: Ending, *, reuse: bool, live: bool
-) -> tuple[Workers[Restored], ReusingWork | None]:
-    """Frames one by one on CPU threads, which compute what is new; in batches on a GPU, which computes them whole."""
-    if engine.device.type == "cuda":
+    recipe: Recipe, plan: Plan, settings: Settings, ending: Ending
+) -> tuple[Workers[Restored], ReusingWork | None, NeighborWork | None]:
+    """Frames one by one on CPU threads, which compute what is new; in batches on a GPU, which computes them whole.
+
+    With their neighbors frames go one by one everywhere: CPU threads find what they have in common, which takes longer.
+    """
+    engine = plan.engine
+    on_gpu = engine.device.type == "cuda"
+    if plan.neighbors:
+        together = NeighborWork(recipe, plan.neighbors, CERTIFY_EVERY, engine.device, ending)
+        return PlannedWorkers(together.plan, usable_cores() if on_gpu else engine.workers), None, together
+    if on_gpu:
         pixels = recipe.output.width * recipe.output.height
         batch = partial(_restore_batch, recipe, ending=ending)
-        return CudaWorkers(batch, engine.device, CERTIFY_EVERY, pixels, live=live), None
-    work = ReusingWork(recipe, grain_of(recipe) if reuse else None, CERTIFY_EVERY, ending)
-    return PlannedWorkers(work.plan, engine.workers, live=live), work
+        return CudaWorkers(batch, engine.device, CERTIFY_EVERY, pixels, live=settings.live), None, None
+    work = ReusingWork(recipe, grain_of(recipe) if settings.reuse else None, CERTIFY_EVERY, ending)
+    return reusing_workers(work, engine.workers, live=settings.live), work, None
 
 
 def _smoothing(recipe: Recipe, plan: Plan, settings: Settings, write: Write) -> SmoothingWriter | None:
@@ -263,14 +272,16 @@ def _through(
     write = writer if pace is None else pace.timing(writer)
     smoothing = _smoothing(recipe, plan, settings, write)
     ending = finish if smoothing is None else unfinished
-    workers, work = _start_workers(recipe, plan.engine, ending, reuse=settings.reuse, live=settings.live)
-    items = source if store is None else Segments(source, done=kept, restart=work.restart if work else None)
+    workers, work, together = _start_workers(recipe, plan, settings, ending)
+    reuse = settings.reuse and together is None
+    given = source if store is None else Segments(source, done=kept, restart=work.restart if work else None)
+    items = given if together is None else together.around(given)
     try:
         report = run_stages(
             items if pace is None else pace.arriving(items),
             workers,
             smoothing or write,
-            reuse=_remembered(plan, smoothing is not None) if settings.reuse else 0,
+            reuse=_remembered(plan, smoothing is not None) if reuse else 0,
             progressed=lambda done: observer.progressed(kept + done, total),
             stop=source.stop,
         )
@@ -301,6 +312,7 @@ def restore(
     engine = choose_engine(settings.device, settings.workers)
     with writing_alone(output), open_source(input, settings) as source, ending_gently(source, live=settings.live):
         check_live(settings, source.info)
+        check_neighbors(settings, source.info)
         # What cannot be written is refused before anything is decoded.
         check_output(plan_output(output, source.info, settings), source, overwrite=settings.overwrite)
         plan = analyse(source, settings, engine)

@@ -43,7 +43,8 @@ LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc
 class Plan:
     """What was found in the input and what will be done about it.
 
-    In words, ``kept``: of an earlier run; ``cost``: the time that a slow restorer takes.
+    ``neighbors``: frames on each side that are asked as well. In words, ``kept``: of an earlier run; ``cost``: the time
+    that a slow restorer takes.
     """
 
     source: SourceInfo
@@ -55,6 +56,7 @@ class Plan:
     output: OutputPlan | None
     temporal: str = "off"
     why_temporal: str = ""
+    neighbors: int = 0
     kept: str = ""
     cost: str = ""
 
@@ -83,7 +85,8 @@ class Plan:
             return "snap to the clean colors, nothing more (drawn art; --restorer cellnet-m tries all the same)"
         if self.restorer == "identity":
             return "nothing (no loss that could be restored; --restorer cellnet-m tries all the same)"
-        return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}"
+        asked = f", asking {self.neighbors} frames on each side" if self.neighbors else ""
+        return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}{asked}"
 
     def _over_time(self) -> str:
         return f"; over time: {self.temporal} ({self.why_temporal})" if self.why_temporal else ""
@@ -267,4 +270,5 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
     if finding.matrix is not None:
         info = replace(info, layout=replace(info.layout, matrix=finding.matrix))
     temporal, why = choose_temporal(settings, info, finding, restorer, engine)
-    return Plan(info, finding, quantizer, restorer, engine, dithered, None, temporal, why)
+    neighbors = 0 if restorer == "identity" else settings.neighbors
+    return Plan(info, finding, quantizer, restorer, engine, dithered, None, temporal, why, neighbors)

@@ -17,6 +17,7 @@ TEMPORALS = ("auto", "off", "lock", "flow")
 FLICKERS = ("keep", "blend")
 SAMPLERS = ("ddpm", "ddim", "dpm")
 STREAM_FORMATS = ("nut", "y4m", "rawvideo")
+MOST_NEIGHBORS = 4  # on each side
 MOST_PIXELS = 1 << 27  # 16384x8192; restoring one takes some 10 GB
 MOST_FRAMES = 10_000_000  # 46 hours at 60 a second
 
@@ -41,6 +42,7 @@ class Settings:
     encoder: str = ""  # file of an encoder that was trained for the base
     temporal: str = "auto"  # steady over time: lock equal colors in place, or follow the flow; auto: suits the source
     flicker: str = "keep"  # what is shown every other frame: keep, or blend both phases
+    neighbors: int = 0  # frames on each side that are asked what they show of the same places; implies no reuse
     reuse: bool = True  # restore content that comes again, or moves by whole pixels, once
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     workers: int = 0  # CPU worker threads; 0 = one a core
@@ -84,12 +86,7 @@ class Settings:
             raise UsageError(f"expected --scale between 1 and 16, got {self.scale}")
         if self.start < 0 or self.duration < 0:
             raise UsageError(f"expected --start and --duration of 0 or more, got {self.start} and {self.duration}")
-        if self.workers < 0 or self.tile < 0:
-            raise UsageError(f"expected --workers and --tile of 0 or more, got {self.workers} and {self.tile}")
-        if self.max_pixels < 1 or self.max_frames < 1:
-            raise UsageError(
-                f"expected --max-pixels and --max-frames of 1 or more, got {self.max_pixels} and {self.max_frames}"
-            )
+        self._check_limits()
         if self.sampler:
             check_choice(self.sampler, SAMPLERS, "--sampler")
         if not (0 <= self.steps <= 1000 and 0 <= self.samples <= 100 and 0 <= self.seed < 1 << 32):
@@ -105,6 +102,16 @@ class Settings:
         if self.unknown_threshold and self.quantizer == "auto":
             raise UsageError("--unknown-threshold expects --quantizer gray:0.5 or gray:otsu, got none")
 
+    def _check_limits(self) -> None:
+        if self.workers < 0 or self.tile < 0:
+            raise UsageError(f"expected --workers and --tile of 0 or more, got {self.workers} and {self.tile}")
+        if not 0 <= self.neighbors <= MOST_NEIGHBORS:
+            raise UsageError(f"expected --neighbors from 0 to {MOST_NEIGHBORS}, got {self.neighbors}")
+        if self.max_pixels < 1 or self.max_frames < 1:
+            raise UsageError(
+                f"expected --max-pixels and --max-frames of 1 or more, got {self.max_pixels} and {self.max_frames}"
+            )
+
     def _check_raw(self) -> None:
         if self.raw_size:
             read_size(self.raw_size)
@@ -116,6 +123,8 @@ class Settings:
     def _check_live(self) -> None:
         if self.live and self.flicker == "blend":
             raise UsageError("--flicker blend looks three pictures ahead, which --live cannot; drop one of the two")
+        if self.live and self.neighbors:
+            raise UsageError("--neighbors waits for the pictures after each, which --live cannot; drop one of the two")
         if self.live and self.vfr:
             raise UsageError("--vfr waits for the next other picture, which --live cannot; drop one of the two")
         if self.live and self.resume:

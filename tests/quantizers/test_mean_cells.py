@@ -64,6 +64,20 @@ def test_pictures_without_any_room_become_the_stored_ones() -> None:
     torch.testing.assert_close(local_mean(projected), local_mean(y), rtol=0, atol=2e-5)
 
 
+def test_a_few_places_that_cannot_be_moved_in_do_not_make_the_whole_picture_the_stored_one() -> None:
+    """Noise as large as a cell leaves such places in most pictures, and one was enough."""
+    levels = UniformQuantizer.of_bits((5, 5, 5))
+    for seed in (0, 4):
+        generator = torch.Generator().manual_seed(seed)
+        coarse = torch.rand(1, 3, 8, 8, generator=generator)
+        x = 0.1 + 0.8 * torch.nn.functional.interpolate(coarse, (64, 64), mode="bilinear")
+        noisy = x + torch.randn(x.shape, generator=generator) * 8.2 / 255
+        cells = dithered_cells(levels.cells(levels.quantize(noisy.clamp(0, 1))))
+        found = cells.project(x)
+        assert cells.contains(found).all()
+        assert (found == cells.stored).float().mean() < 0.3
+
+
 def test_cells_that_are_for_means_already_stay_what_they_are() -> None:
     y = LEVELS.quantize(torch.rand(1, 3, 8, 8))
     cells = dithered_cells(LEVELS.cells(y))

@@ -114,6 +114,14 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="mean of eight answers, turned and mirrored: 8 times the work, a little better",
     )
+    _add_options_over_time(group)
+    group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
+    group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
+    group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
+
+
+def _add_options_over_time(group: argparse._ArgumentGroup) -> None:
+    """What frames have to do with each other."""
     group.add_argument(
         "--temporal",
         choices=TEMPORALS,
@@ -124,14 +132,18 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         "--flicker", choices=FLICKERS, help="what is shown every other frame: keep it, or blend both phases into one"
     )
     group.add_argument(
+        "--neighbors",
+        type=int,
+        metavar="N",
+        help="ask N frames on each side what they show of the same places: for sources that are noisy, or dithered "
+        "otherwise in every frame; default 0",
+    )
+    group.add_argument(
         "--no-reuse",
         action="store_false",
         dest="reuse",
         help="restore every frame whole, even what is known from frames before: slower, and the same pictures",
     )
-    group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
-    group.add_argument("--workers", type=int, metavar="N", help="worker threads on the CPU; default one a core")
-    group.add_argument("--tile", type=int, metavar="PX", help="side of a tile in pixels; default automatic")
 
 
 def add_sampling_options(

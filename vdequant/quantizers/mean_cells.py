@@ -13,7 +13,8 @@ from vdequant.quantizers.base import MARGIN, Cells, room_of
 WINDOW = 7  # pixels a side over which means are taken
 SPREAD = 4.5  # a single true pixel may lie this many reaches away: what the networks were trained with
 SLACK = 1e-6  # of float sums over a window
-ROUNDS = 6  # of moving means; what is still outside then becomes the stored picture
+ROUNDS = 6  # of moving means; windows that are still outside then become the stored ones
+YIELDING = 64  # rounds of that, since a window that changes may push another one out; noisy pictures take up to 13
 
 
 def local_mean(x: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ class MeanCells:
             over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
             under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
             x = (x - _around(over) + _around(under)).clamp(0, 1)
-        for _ in range(ROUNDS):
+        for _ in range(YIELDING):
             moved = local_mean(x - self.stored)
             outside = (moved > up) | (moved < -down)
             if not outside.any():

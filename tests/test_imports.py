@@ -27,6 +27,7 @@ JOINERS = (
     "reusing",
     "reusing_parts",
     "smoothing",
+    "neighboring",
     "planning",
     "frame_work",
     "degrading",

@@ -20,9 +20,10 @@ from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.loading import load_restorer
-from vdequant.reusing import ReusingWork, grain_of
+from vdequant.reusing import MOST_TOGETHER, Job, ReusingWork, grain_of, reusing_workers
 from vdequant.schedule.cpu import PlannedWorkers
-from vdequant.schedule.stages import run_stages
+from vdequant.schedule.stages import Workers, run_stages
+from vdequant.schedule.together import GroupWorkers
 from vdequant.temporal import reuse
 
 HEIGHT, WIDTH = 72, 160
@@ -103,10 +104,14 @@ def recipe_of(name: str, dtype: torch.dtype = torch.float32, quantizer: object =
     return Recipe(load_restorer(name).to(CPU, dtype), quantizer, Layout(WIDTH, HEIGHT, bits=16))  # type: ignore[arg-type]
 
 
-def through(recipe: Recipe, frames: list[Frame], workers: int = 1) -> tuple[list[Tensor], ReusingWork]:
-    """The written planes of each frame, stacked."""
+def through(recipe: Recipe, frames: list[Frame], workers: int = 1, most: int = 1) -> tuple[list[Tensor], ReusingWork]:
+    """The written planes of each frame, stacked; ``most``: frames that go together."""
     work = ReusingWork(recipe, grain_of(recipe), 8)
-    pool, written = PlannedWorkers(work.plan, workers), []
+    pool: Workers[Restored] = PlannedWorkers(work.plan, workers)
+    if most > 1:
+        pool.close()
+        pool = GroupWorkers(work.take, work.together, Job.is_alone, workers, most=most)
+    written: list[Tensor] = []
     try:
         run_stages(frames, pool, lambda _, done: written.append(stacked(done)), reuse=0)
     finally:
@@ -134,6 +139,76 @@ def test_each_mode_gives_the_frames_of_full_inference(mode: str, dtype: torch.dt
     given, new = work.shares()
     assert new <= given <= 1
     assert (given == 1) == (mode == "nothing")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("mode", MODES)
+def test_frames_that_go_together_become_what_they_become_alone(mode: str, dtype: torch.dtype) -> None:
+    recipe, frames = recipe_of("cellnet-s", dtype), frames_of(MODES[mode], count=9)
+    alone, _ = through(recipe, frames)
+    for most, workers in ((2, 1), (4, 2), (9, 1)):
+        together, _ = through(recipe, frames, workers, most)
+        assert all(torch.equal(a, b) for a, b in zip(together, alone, strict=True))
+        if dtype == torch.float32:
+            assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(together, frames, strict=True))
+
+
+def test_frames_that_go_together_share_calls_of_the_network() -> None:
+    recipe, frames, calls = recipe_of("cellnet-s"), frames_of(still, count=8), []
+    go_on = recipe.restorer.go_on  # type: ignore[attr-defined]
+
+    def counted(index: int, x: Tensor, *rest: object) -> Tensor:
+        calls.append(len(x))
+        result: Tensor = go_on(index, x, *rest)
+        return result
+
+    recipe.restorer.go_on = counted  # type: ignore[attr-defined]
+    work = ReusingWork(recipe, grain_of(recipe), 8)
+    with torch.inference_mode():
+        jobs = [work.take(frame) for frame in frames]
+        list(work.together(jobs[:1]))
+        calls.clear()
+        list(work.together(jobs[1:]))
+    assert len(calls) < 7 * 4  # frames, and parts after the first
+    assert max(calls) >= 7
+
+
+def test_a_failure_in_a_group_reaches_whoever_waits_for_one_of_its_frames() -> None:
+    recipe, frames = recipe_of("cellnet-s"), frames_of(still, count=4)
+    work = ReusingWork(recipe, grain_of(recipe), 8)
+
+    def broken(index: int, *rest: object) -> Tensor:
+        raise RuntimeError("network broke")
+
+    with torch.inference_mode():
+        jobs = [work.take(frame) for frame in frames]
+        list(work.together(jobs[:1]))
+        recipe.restorer.go_on = broken  # type: ignore[attr-defined]
+        with pytest.raises(RuntimeError, match="network broke"):
+            list(work.together(jobs[1:]))
+    for job in jobs[1:]:
+        assert job.plan.ready.is_set()
+        assert all(future.done() for future in job.inner)
+        with pytest.raises(RuntimeError, match="network broke"):
+            job.native.result()
+
+
+def test_small_frames_go_together_and_large_ones_alone() -> None:
+    recipe = recipe_of("cellnet-s")
+    sizes = {"small": recipe.output, "large": Layout(3840, 2160, bits=16)}
+    most = {name: ReusingWork(replace(recipe, output=size), None, 8).most for name, size in sizes.items()}
+    assert most == {"small": MOST_TOGETHER, "large": 1}
+    workers = reusing_workers(ReusingWork(recipe, grain_of(recipe), 8), 1, live=False)
+    workers.close()
+    assert isinstance(workers, GroupWorkers)
+    workers = reusing_workers(ReusingWork(recipe, None, 8), 1, live=False)
+    workers.close()
+    assert isinstance(workers, PlannedWorkers)
+
+
+def test_without_a_grain_nothing_is_planned() -> None:
+    with pytest.raises(ValueError, match="expected a grain"):
+        ReusingWork(recipe_of("identity"), None, 8).take(frames_of(still, count=1)[0])
 
 
 @pytest.mark.parametrize("mode", [in_layers, falling, returning_then_scrolling])

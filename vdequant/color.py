@@ -51,6 +51,13 @@ def _yuv_to_rgb_matrix(kr: float, kb: float, full_range: bool, bits: int) -> tup
     return to_rgb @ torch.diag(torch.tensor([1 / luma, 1 / chroma, 1 / chroma], dtype=torch.float64)), offset
 
 
+@lru_cache(maxsize=32)
+def _rgb_to_yuv(matrix: Matrix, full_range: bool, bits: int) -> tuple[list[list[float]], list[float]]:
+    """Rows and offset of the way back: ``codes = rows @ rgb + offset``."""
+    rows, offset = yuv_to_rgb_matrix(matrix, full_range, bits)
+    return torch.linalg.inv(rows).tolist(), offset.tolist()
+
+
 def default_matrix(height: int) -> Matrix:
     """What an untagged YUV picture most likely used: BT.601 up to 576 lines, else BT.709."""
     return Matrix.SMPTE170M if height <= 576 else Matrix.BT709
@@ -159,10 +166,10 @@ def _downsample_axis(plane: Tensor, shift: int, cosited: bool, dim: int) -> Tens
         even = plane.unfold(dim, 1, 2).squeeze(-1)
         odd = plane.narrow(dim, 1, plane.shape[dim] - 1).unfold(dim, 1, 2).squeeze(-1)
         if not cosited:
-            plane = (even + odd) / 2
+            plane = (even + odd).div_(2)
             continue
         before = torch.cat([even.narrow(dim, 0, 1), odd.narrow(dim, 0, odd.shape[dim] - 1)], dim=dim)
-        plane = even / 2 + (before + odd) / 4
+        plane = (before + odd).div_(4).add_(even, alpha=0.5)
     return plane
 
 
@@ -177,8 +184,10 @@ def _round_codes(codes: Tensor, top: int, dither: bool) -> Tensor:
         rounded = torch.floor(codes + threshold + 0.001)
     else:
         rounded = torch.round(codes)
-    rounded = rounded.clamp_(0, top)
-    return rounded.to(torch.uint8) if top <= 255 else rounded.to(torch.int32).to(torch.uint16)
+    rounded.clamp_(0, top)
+    if top <= 255:
+        return rounded.to(torch.uint8)
+    return rounded.to(torch.int16).view(torch.uint16) if top < 1 << 15 else rounded.to(torch.int32).to(torch.uint16)
 
 
 def from_rgb(rgb: Tensor, layout: Layout, dither: bool = False) -> tuple[Tensor, ...]:
@@ -202,11 +211,10 @@ def from_rgb(rgb: Tensor, layout: Layout, dither: bool = False) -> tuple[Tensor,
         kr, kb = LUMA_WEIGHTS[Matrix.BT709]
         red, green, blue = rgb.unbind(-3)
         return (_round_codes((red * kr + green * (1 - kr - kb) + blue * kb) * top, top, dither).contiguous(),)
-    matrix, offset = yuv_to_rgb_matrix(layout.matrix, layout.full_range, layout.bits)
-    inverse = torch.linalg.inv(matrix).tolist()
+    inverse, offset = _rgb_to_yuv(layout.matrix, layout.full_range, layout.bits)
     red, green, blue = rgb.unbind(-3)
     planes = []
-    for i, (row, shift) in enumerate(zip(inverse, offset.tolist(), strict=True)):
+    for i, (row, shift) in enumerate(zip(inverse, offset, strict=True)):
         plane = (red * row[0] + shift).add_(green, alpha=row[1]).add_(blue, alpha=row[2])
         if i and layout.chroma != (0, 0):
             plane = _downsample_axis(plane, layout.chroma[1], _cosited(layout.siting, "y"), -2)

@@ -3,17 +3,22 @@
     decode thread, in order:   native picture ─► plan ─┐
     worker threads:            windows ─► network ─► wait for the frame before ─► copy, paste ─► ending
 
+Small frames come to a worker several at a time, and the tiles of all of them go through the network as one batch.
 The native result of a frame is complete before the ending, which finishes it, or hands it on to a smoother as it is.
 Nobody may write into it: the next frame copies from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from math import lcm
+from threading import Lock
 from typing import Any
 
 import torch
@@ -36,12 +41,17 @@ from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.quantizers.snapping import MixedCells
 from vdequant.quantizers.threshold import SlabCells
 from vdequant.quantizers.uniform import BoxCells
-from vdequant.reusing_parts import Canvases, Kept, PartedWork, copy_masked, parts_of
+from vdequant.reusing_parts import Asked, Canvases, Kept, PartedWork, Tile, Turn, copy_masked, parts_of
+from vdequant.schedule.cpu import PlannedWorkers
+from vdequant.schedule.stages import Workers
+from vdequant.schedule.together import GroupWorkers
 from vdequant.temporal.reuse import FramePlan, Planner
+from vdequant.temporal.reuse_shifts import Digests, code_digests
 from vdequant.temporal.reuse_windows import Box, Grain, Window
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
 LARGEST_HALO = 64  # beyond, windows are mostly halo
+MOST_TOGETHER, TOGETHER_PIXELS = 16, 1 << 20  # frames that are worked on as one, and pixels of all of them
 # Cells that bind single pixels. Those of dithered pictures are moved into place in rounds that look at the whole
 # picture, and those that come in blocks see as far as their blocks.
 SINGLE = (BoxCells, MixedCells, PaletteCells, PatternCells, SlabCells)
@@ -88,6 +98,22 @@ class Job:
     certify: bool
     inner: Canvases = ()
 
+    def is_alone(self) -> bool:
+        """Whether there are no tiles that could be put together with those of other frames."""
+        return not self.plan.parts
+
+    def asked(self) -> Asked:
+        """For a network that runs in parts."""
+        return Asked(self.taken.y, self.plan.parts, self.before, self.inner)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell all who wait for what this was to become."""
+        waiting: list[Future[Any]] = [*self.inner, self.native]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+        self.plan.ready.set()
+
 
 class ReusingWork:
     """Turns frames into results like ``restore_planes``, and computes only what is new.
@@ -103,17 +129,20 @@ class ReusingWork:
         self.recipe, self.certify_every, self.ending = recipe, certify_every, ending
         self.frames = 0
         self.computed = self.new = self.full = 0  # pixels: worked on, halos included; not copied; and all there are
-        self._grain = grain
+        self.grain = grain
+        self.most = max(1, min(MOST_TOGETHER, TOGETHER_PIXELS // (recipe.output.width * recipe.output.height)))
+        # Threads that take turns do not pass the interpreter to and fro at every small step.
+        self.turn: Turn = Lock() if self.most > 1 else nullcontext()
         self._parts = parts_of(recipe) if grain is not None and grain.step == 1 else ()
-        self._parted = PartedWork(recipe) if self._parts else None
+        self._parted = PartedWork(recipe, self.turn) if self._parts else None
         self._planner = None if grain is None else Planner(grain, self._parts)
         self._before: Kept | None = None
 
     def restart(self) -> None:
         """Forget what was seen: the next frame is the first of a segment."""
         self.frames, self._before = 0, None
-        if self._grain is not None:
-            self._planner = Planner(self._grain, self._parts)
+        if self.grain is not None:
+            self._planner = Planner(self.grain, self._parts)
 
     def shares(self) -> tuple[float, float]:
         """The network's work, and pixels that could not be copied, as shares of those of all planned frames whole."""
@@ -121,16 +150,28 @@ class ReusingWork:
 
     def plan(self, frame: Frame) -> Callable[[], Restored]:
         """Plan a frame; what is returned restores it. Called in order, by one thread."""
-        certify = self.frames % self.certify_every == 0
-        self.frames += 1
         if self._planner is None:
-            planes = _planes(frame)
+            planes, certify = _planes(frame), self._certify()
             return partial(restore_planes, self.recipe, planes, frame.layout, certify=certify, ending=self.ending)
-        return partial(self.run, self._job(frame, self._planner, certify=certify))
+        return partial(self._alone, self.take(frame))
 
-    def _job(self, frame: Frame, planner: Planner, *, certify: bool) -> Job:
-        taken = take_native(self.recipe, _planes(frame), frame.layout)
-        plan = planner.plan(taken.y)
+    def _certify(self) -> bool:
+        """Whether the next frame is one of those that are certified."""
+        self.frames += 1
+        return (self.frames - 1) % self.certify_every == 0
+
+    def take(self, frame: Frame) -> Job:
+        """Plan a frame for :meth:`together`. Called in order, by one thread.
+
+        Raises:
+            ValueError: without a grain.
+        """
+        if self._planner is None:
+            raise ValueError("expected a grain for frames that are planned, got None")
+        certify = self._certify()
+        with self.turn:
+            taken = take_native(self.recipe, _planes(frame), frame.layout)
+            plan = self._planner.plan(taken.y, self._digests(taken))
         self.computed += plan.work
         self.new += plan.new
         self.full += taken.y.shape[-2] * taken.y.shape[-1]
@@ -140,45 +181,73 @@ class ReusingWork:
         self._before = inner, job.native
         return job
 
-    def run(self, job: Job) -> Restored:
-        """Carry out a plan, up to the ending."""
-        return self.ending(self.recipe, job.taken, self.restore(job), job.certify)
+    def _digests(self, taken: Taken) -> Digests | None:
+        """Digests of the stored planes where each pixel is made from its three samples alone, else None."""
+        recipe, layout = self.recipe, taken.layout
+        if not recipe.exact or recipe.placing is not None or taken.geometry is not None:
+            return None
+        return code_digests([plane[0] for plane in taken.planes]) if (layout.model, layout.bits) == ("rgb", 8) else None
 
-    def restore(self, job: Job) -> Tensor:
-        """The restored native picture ``(1, 3, H, W)``, which ``job.native`` is given as well.
+    def _alone(self, job: Job) -> Restored:
+        (result,) = self.together([job])
+        return result
 
-        Jobs have to start in order: then the one that this one waits for is running or done.
+    def together(self, jobs: Sequence[Job]) -> Iterator[Restored]:
+        """Carry out the plans of consecutive frames, up to the ending, and give the results in order.
+
+        Calls have to begin in order: then whatever frame one of these waits for is running or done.
         """
+        waiting = deque(jobs)
         try:
-            native = self._native(job)
+            for alone, group in groupby(jobs, key=Job.is_alone):
+                members = list(group)
+                tiles = [[] for _ in members] if alone else self._tiles(members)
+                for job, own in zip(members, tiles, strict=True):
+                    result = self._computed(job) if alone else self._with_tiles(job, own)
+                    waiting.popleft()
+                    yield result
         except BaseException as error:
-            waiting: list[Future[Any]] = [*job.inner, job.native]
-            for future in waiting:
-                if not future.done():
-                    future.set_exception(error)
+            for job in waiting:
+                job.fail(error)
             raise
-        finally:
-            job.plan.ready.set()
-        job.native.set_result(native)
-        return native
 
-    def _native(self, job: Job) -> Tensor:
-        plan, y = job.plan, job.taken.y
-        if job.before is None:
-            whole = self._parted.whole if self._parted is not None and job.inner else None
-            result = restore_native(self.recipe, y) if whole is None else whole(y, job.inner)
-        elif plan.parts and self._parted is not None:
-            result = self._parted.planned(y, plan.parts, job.before, job.inner)
-        else:
-            result = self._from_windows(y, plan, job.before[1])
-        for square, box in plan.found.hits:
+    def _tiles(self, jobs: list[Job]) -> list[list[Tile]]:
+        if self._parted is None:
+            raise ValueError("expected a restorer that runs in parts for plans by part")
+        return self._parted.tiles([job.asked() for job in jobs])
+
+    def _with_tiles(self, job: Job, tiles: list[Tile]) -> Restored:
+        asked = job.asked()
+        if asked.before is not None:
+            asked.before[1].result()
+        for square, _ in job.plan.found.hits:
             square.ready.wait()
+        with self.turn:
+            return self._ended(job, asked.with_tiles(tiles))
+
+    def _computed(self, job: Job) -> Restored:
+        y = job.taken.y
+        if job.before is not None:
+            native = self._from_windows(y, job.plan, job.before[1])
+        elif self._parted is not None and job.inner:
+            native = self._parted.whole(y, job.inner)
+        else:
+            native = restore_native(self.recipe, y)
+        for square, _ in job.plan.found.hits:
+            square.ready.wait()
+        return self._ended(job, native)
+
+    def _ended(self, job: Job, native: Tensor) -> Restored:
+        """Complete the restored picture ``(1, 3, H, W)`` by squares that were found, show it to others and end it."""
+        for square, box in job.plan.found.hits:
             if square.values is None:
                 raise RuntimeError("a frame that this one shares content with was not restored")
-            _part(result, box)[0] = square.values
-        for square, box in plan.found.keeps:
-            square.values = _part(result, box)[0].clone()
-        return result
+            _part(native, box)[0] = square.values
+        for square, box in job.plan.found.keeps:
+            square.values = _part(native, box)[0].clone()
+        job.native.set_result(native)
+        job.plan.ready.set()
+        return self.ending(self.recipe, job.taken, native, job.certify)
 
     def _from_windows(self, y: Tensor, plan: FramePlan, before: Future[Tensor]) -> Tensor:
         computed = [(window, restore_native(self.recipe, _cut(y, window))) for window in plan.windows]
@@ -190,3 +259,10 @@ class ReusingWork:
             for box in window.boxes:
                 _part(result, box).copy_(_part(restored, window.place(box)))
         return result
+
+
+def reusing_workers(work: ReusingWork, count: int, *, live: bool) -> Workers[Restored]:
+    """Threads for the work; small frames go to them in groups, whose tiles become one batch."""
+    if work.grain is None:
+        return PlannedWorkers(work.plan, count, live=live)
+    return GroupWorkers(work.take, work.together, Job.is_alone, count, most=work.most, live=live)

@@ -6,33 +6,37 @@ stored ─► windows ─► first part ──┴► canvas ─► windows ─�
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from vdequant.frame_work import Recipe, cells_of, margin_of
-from vdequant.models.parts import Blank, Part
+from vdequant.models.parts import Part
 from vdequant.quantizers.base import Cells, toward_cells
 from vdequant.restorers.base import Parted
+from vdequant.temporal.reuse_batches import Batch, batched, shares
 from vdequant.temporal.reuse_canvas import Canvas
 from vdequant.temporal.reuse_parts import Copy, PartPlan
 from vdequant.temporal.reuse_shifts import STILL, overlap
 from vdequant.temporal.reuse_tiles import Place, Shape, Tiles, cover
 
-MOST_PIXELS = 48_000  # of the windows in one batch: what they become stays in a core's cache
-# PyTorch gives pictures of fewer pixels, of 16 channels and one at a time, to another library: other last bits.
-ALONE = 48 * 48
-ROUND = 4  # batches of more tiles than that are filled up to a multiple of it: few shapes, which libraries prepare for
 PROBED = 8  # pixels a side of a picture whose cells are looked at
 
 # What is between the parts of a picture, and its result, as soon as they are there
 Canvases = tuple[Future[Canvas], ...]
 Kept = tuple[Canvases, Future[Tensor]]
-Made = list[tuple[tuple[Place, ...], Tensor]]  # places, and as many or more tiles (N, C, h, w)
+Turn = AbstractContextManager[Any]
+Samples = NDArray[np.float32]
+Tile = tuple[Place, Samples]  # (3, h, w)
+Made = list[tuple[Batch, Tensor]]  # as many or more tiles (N, C, h, w)
 
 
 def parts_of(recipe: Recipe) -> tuple[Part, ...]:
@@ -41,24 +45,56 @@ def parts_of(recipe: Recipe) -> tuple[Part, ...]:
     return restorer.parts if isinstance(restorer, Parted) and restorer.needs.multiple_of == 1 else ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A picture to restore by a plan.
+
+    Attributes:
+        y: stored ``(1, 3, H, W)``.
+        plans: by part.
+        before: what the picture before has, whose canvases are used up; None where nothing is copied.
+        inner: is given what this one has between its parts.
+    """
+
+    y: Tensor
+    plans: tuple[PartPlan, ...]
+    before: Kept | None
+    inner: Canvases
+
+    @property
+    def size(self) -> Shape:
+        """Height and width."""
+        return self.y.shape[-2], self.y.shape[-1]
+
+    def with_tiles(self, tiles: list[Tile]) -> Tensor:
+        """The restored picture ``(1, 3, H, W)``, a new one: what is copied, and these tiles over it."""
+        result = torch.empty_like(self.y) if self.before is None else _moved(self.before[1].result(), self.plans[-1])
+        whole = result[0].numpy()
+        for (top, left), tile in tiles:
+            whole[:, top : top + tile.shape[1], left : left + tile.shape[2]] = tile
+        return result
+
+
 class PartedWork:
     """Restores pictures by a network that runs in parts.
 
     Args:
         recipe: what decides a result; its restorer is a :class:`~vdequant.restorers.base.Parted`.
+        turn: is held for everything but the network, and never while waiting for another picture.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, turn: Turn) -> None:
         if not isinstance(recipe.restorer, Parted):
             raise TypeError(f"expected a restorer that runs in parts, got {type(recipe.restorer).__name__}")
-        self.recipe, self.restorer = recipe, recipe.restorer
+        self.recipe, self.restorer, self.turn = recipe, recipe.restorer, turn
         self._some = cells_of(recipe, torch.zeros(1, 3, PROBED, PROBED))  # they say what kind of clip it is
 
     def whole(self, y: Tensor, inner: Canvases) -> Tensor:
         """Restore all of a picture ``(1, 3, H, W)``, and give ``inner`` what is between the parts."""
         if max(y.shape[-2:]) > self.recipe.tile:
             tiles = _everything((y.shape[-2], y.shape[-1]), self.restorer.parts)
-            return self.planned(y, tuple(PartPlan(STILL, (), each) for each in tiles), None, inner)
+            asked = Asked(y, tuple(PartPlan(STILL, (), each) for each in tiles), None, inner)
+            return asked.with_tiles(self.tiles([asked])[0])
         cells = cells_of(self.recipe, y)
         x = self.restorer.begin(y, cells)
         for at, kept in enumerate(inner, start=1):
@@ -66,61 +102,80 @@ class PartedWork:
             x = self.restorer.go_on(at, x, cells, None)
         return self._into(cells, self.restorer.answer(y, cells, x))
 
-    def planned(self, y: Tensor, plans: tuple[PartPlan, ...], before: Kept | None, inner: Canvases) -> Tensor:
-        """Carry out plans.
+    def tiles(self, asked: Sequence[Asked]) -> list[list[Tile]]:
+        """Compute the tiles of plans for consecutive pictures of one size, part by part for all of them.
 
-        Args:
-            y: stored picture ``(1, 3, H, W)``.
-            plans: by part.
-            before: what the picture before has, whose canvases are used up; None where nothing is copied.
-            inner: is given what this one has between its parts.
+        Gives what is between the parts to ``inner`` of each, and uses up that of the picture before.
 
         Returns:
-            The restored picture ``(1, 3, H, W)``, a new one.
+            By picture, what :meth:`Asked.with_tiles` wants.
         """
-        size = y.shape[-2], y.shape[-1]
-        made = self._begun(y, plans[0].tiles)
-        for at, kept in enumerate(inner, start=1):
-            if before is None:
-                canvas = Canvas.empty(made[0][1], size, self.restorer.parts[at].halo)
-            else:
-                canvas = before[0][at - 1].result().moved(plans[at - 1].ground, plans[at - 1].copies)
-            for places, x in made:
-                canvas.put(places, x)
-            batches = _batches(plans[at].tiles, canvas.border)
-            windows = [canvas.cut(each.places, each.shape, filled(each, canvas.border)) for each in batches]
-            kept.set_result(canvas)  # windows are copies: from here on the canvas is the next picture's
+        with self.turn:
+            made = self._begun(asked)
+        for at in range(1, len(self.restorer.parts)):
+            if asked[0].before is not None:
+                asked[0].before[0][at - 1].result()
+            with self.turn:
+                batches, windows = self._windows(at, asked, made)
             made = [
-                (tiles.places, self.restorer.go_on(at, x, self._some, blank_of(tiles, size)))
-                for tiles, x in zip(batches, windows, strict=True)
+                (batch, self.restorer.go_on(at, x, self._some, partial(_blank, batch.borders)))
+                for batch, x in zip(batches, windows, strict=True)
             ]
-        result = torch.empty_like(y) if before is None else _moved(before[1].result(), plans[-1])
-        _put(result[0], self._answered(y, made))
-        return result
+        with self.turn:
+            return self._answered(asked, made)
 
-    def _begun(self, y: Tensor, batches: tuple[Tiles, ...]) -> Made:
-        halo = self.restorer.parts[0].halo
-        wider, made = functional.pad(y, (halo,) * 4, mode="replicate"), []
-        for tiles in _batches(batches, halo):
-            windows = _cut(wider, tiles.places, (tiles.shape[0] + 2 * halo, tiles.shape[1] + 2 * halo))
-            x = self.restorer.begin(windows, cells_of(self.recipe, windows))
-            made.append((tiles.places, x[..., halo:-halo, halo:-halo]))
+    def _begun(self, asked: Sequence[Asked]) -> Made:
+        halo, made = self.restorer.parts[0].halo, []
+        pictures = [each.y[0].numpy() for each in asked]
+        for batch in batched([each.plans[0].tiles for each in asked], halo, asked[0].size):
+            height, width = (side + 2 * halo for side in batch.shape)
+            windows = np.empty((len(batch.pictures), 3, height, width), np.float32)
+            for slot, (picture, (top, left)) in enumerate(zip(batch.pictures, batch.places, strict=True)):
+                windows[slot] = _around(pictures[picture], top - halo, left - halo, height, width)
+            stored = torch.from_numpy(windows)
+            x = self.restorer.begin(stored, cells_of(self.recipe, stored))
+            made.append((batch, x[..., halo:-halo, halo:-halo]))
         return made
 
-    def _answered(self, y: Tensor, made: Made) -> Made:
+    def _windows(self, at: int, asked: Sequence[Asked], made: Made) -> tuple[list[Batch], list[Tensor]]:
+        """What part ``at`` is run on, from what the one before made."""
+        halo, size = self.restorer.parts[at].halo, asked[0].size
+        batches = batched([each.plans[at].tiles for each in asked], halo, size)
+        windows: list[Tensor] = []
+        given, wanted = shares([batch for batch, _ in made], len(asked)), shares(batches, len(asked))
+        for each, ours, theirs in zip(asked, given, wanted, strict=True):
+            if each.before is None:
+                canvas = Canvas.empty(made[0][1], size, halo)
+            else:
+                plan = each.plans[at - 1]
+                canvas = each.before[0][at - 1].result().moved(plan.ground, plan.copies)
+            for share in ours:
+                canvas.put(share.places, made[share.batch][1], share.slots)
+            windows = windows or [_empty(batch, halo, canvas.sheet) for batch in batches]
+            for share in theirs:
+                canvas.cut(share.places, windows[share.batch], share.slots)
+            each.inner[at - 1].set_result(canvas)  # windows are copies: from here on the canvas is the next picture's
+        pairs = zip(batches, windows, strict=True)
+        return batches, [_repeated(x, len(batch.pictures)) for batch, x in pairs]
+
+    def _answered(self, asked: Sequence[Asked], made: Made) -> list[list[Tile]]:
         """Restored tiles, from what the last part made: pixel by pixel, and so all of them in one long picture."""
+        tiles: list[list[Tile]] = [[] for _ in asked]
         if not made:
-            return made
-        stored = torch.cat([_flat(_cut(y, places, (x.shape[-2], x.shape[-1]))) for places, x in made], -1)
-        answers = torch.cat([_flat(x[: len(places)]) for places, x in made], -1)
+            return tiles
+        pictures = [each.y[0].numpy() for each in asked]
+        stored = torch.cat([_flat(_cut(pictures, batch)) for batch, _ in made], -1)
+        answers = torch.cat([_flat(x[: len(batch.pictures)]) for batch, x in made], -1)
         cells = cells_of(self.recipe, stored)
-        restored = self._into(cells, self.restorer.answer(stored, cells, answers))
-        sizes = [len(places) * x.shape[-2] * x.shape[-1] for places, x in made]
-        parts = torch.split(restored[0, :, 0], sizes, dim=-1)
-        return [
-            (places, part.view(3, len(places), *x.shape[-2:]).permute(1, 0, 2, 3))
-            for (places, x), part in zip(made, parts, strict=True)
-        ]
+        restored, first = self._into(cells, self.restorer.answer(stored, cells, answers))[0, :, 0].numpy(), 0
+        for batch, _ in made:
+            height, width = batch.shape
+            last = first + len(batch.pictures) * height * width
+            values = restored[:, first:last].reshape(3, -1, height, width)
+            for slot, (picture, place) in enumerate(zip(batch.pictures, batch.places, strict=True)):
+                tiles[picture].append((place, values[:, slot]))
+            first = last
+        return tiles
 
     def _into(self, cells: Cells, restored: Tensor) -> Tensor:
         return toward_cells(restored, cells, self.recipe.fidelity, margin_of(self.recipe))
@@ -132,12 +187,8 @@ def _everything(size: Shape, parts: tuple[Part, ...]) -> tuple[tuple[Tiles, ...]
     return tuple(cover(np.ones(size, dtype=bool), part) for part in parts)
 
 
-def blank_of(tiles: Tiles, size: Shape) -> Blank:
-    """Sets to zero what the windows of tiles have beyond the borders of a picture of this size."""
-    return partial(_blank, tiles.borders(size))
-
-
 def _blank(borders: tuple[tuple[int, int, int], ...], x: Tensor, left: int) -> None:
+    """Set to zero what the windows of a batch have beyond the borders of their picture."""
     for side, first, last in borders:
         _sides(x[first:last], left)[side].zero_()
 
@@ -148,21 +199,17 @@ def _sides(x: Tensor, wide: int) -> tuple[Tensor, ...]:
     return x[..., :wide, :], x[..., :, width - wide :], x[..., height - wide :, :], x[..., :, :wide]
 
 
-def _batches(batches: tuple[Tiles, ...], halo: int) -> list[Tiles]:
-    """The same tiles in batches that are not too large."""
-    parts = []
-    for tiles in batches:
-        most = max(1, MOST_PIXELS // ((tiles.shape[0] + 2 * halo) * (tiles.shape[1] + 2 * halo)))
-        parts += [Tiles(tiles.shape, tiles.places[at : at + most]) for at in range(0, len(tiles.places), most)]
-    return parts
+def _empty(batch: Batch, halo: int, like: Tensor) -> Tensor:
+    """Windows ``(N, h, w, C)`` for a batch, with the type of ``like`` and as many channels as its last dimension."""
+    height, width = (side + 2 * halo for side in batch.shape)
+    return like.new_empty((batch.windows(halo), height, width, like.shape[-1]))
 
 
-def filled(tiles: Tiles, halo: int) -> int:
-    """How many tiles there are in the batch."""
-    count = len(tiles.places)
-    if count == 1 and (tiles.shape[0] + 2 * halo) * (tiles.shape[1] + 2 * halo) < ALONE:
-        return 2
-    return count if count <= ROUND else -(-count // ROUND) * ROUND
+def _repeated(windows: Tensor, count: int) -> Tensor:
+    """The windows as ``(N, C, h, w)``; those from number ``count`` on become the one before."""
+    if count < len(windows):
+        windows[count:] = windows[count - 1]
+    return windows.permute(0, 3, 1, 2)
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -170,19 +217,23 @@ def _flat(x: Tensor) -> Tensor:
     return x.transpose(0, 1).reshape(1, x.shape[1], 1, -1)
 
 
-def _cut(y: Tensor, places: tuple[Place, ...], shape: Shape) -> Tensor:
-    """Parts ``(N, 3, h, w)`` of a picture ``(1, 3, H, W)``."""
-    (height, width), picture = shape, y[0].numpy()  # many small pieces, for which it is quicker
-    return torch.from_numpy(np.stack([picture[:, top : top + height, left : left + width] for top, left in places]))
+def _around(picture: Samples, top: int, left: int, height: int, width: int) -> Samples:
+    """A part of a picture ``(3, H, W)`` that may go beyond its borders; samples are repeated there."""
+    bottom, right = top + height, left + width
+    if top >= 0 and left >= 0 and bottom <= picture.shape[1] and right <= picture.shape[2]:
+        return picture[:, top:bottom, left:right]
+    rows = np.minimum(np.maximum(np.arange(top, bottom), 0), picture.shape[1] - 1)
+    columns = np.minimum(np.maximum(np.arange(left, right), 0), picture.shape[2] - 1)
+    return picture[:, rows[:, None], columns]
 
 
-def _put(picture: Tensor, made: Made) -> None:
-    """Tiles into a picture ``(C, H, W)``."""
-    whole = picture.numpy()
-    for places, values in made:
-        height, width = values.shape[-2:]
-        for (top, left), tile in zip(places, values.numpy(), strict=False):
-            whole[:, top : top + height, left : left + width] = tile
+def _cut(pictures: Sequence[Samples], batch: Batch) -> Tensor:
+    """The stored tiles ``(N, 3, h, w)`` of a batch; in NumPy, which is quicker for many small pieces."""
+    height, width = batch.shape
+    stored = np.empty((len(batch.pictures), 3, height, width), np.float32)
+    for slot, (picture, (top, left)) in enumerate(zip(batch.pictures, batch.places, strict=True)):
+        stored[slot] = pictures[picture][:, top : top + height, left : left + width]
+    return torch.from_numpy(stored)
 
 
 def _moved(before: Tensor, plan: PartPlan) -> Tensor:

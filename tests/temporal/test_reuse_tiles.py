@@ -8,7 +8,7 @@ import pytest
 from vdequant.models.cellnet import SMALL
 from vdequant.models.cellnet_parts import parts_of
 from vdequant.models.parts import Part
-from vdequant.temporal.reuse_tiles import SHAPES, Tiles, cover, fits, regions, starts, windows
+from vdequant.temporal.reuse_tiles import SHAPES, Tiles, cover, fits, in_one, regions, starts, windows
 
 PARTS = parts_of(SMALL)
 WHOLE_FRAME = Part(13, ((20_000, 0),))
@@ -96,20 +96,14 @@ def test_far_sprites_are_different_regions() -> None:
     assert [region for region, _ in regions(needed)] == [(0, 4, 12, 12), (68, 100, 80, 132)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_tiles_at_a_border_lie_next_to_each_other_in_the_batch(size: tuple[int, int]) -> None:
-    for tiles in check(np.ones(size, dtype=bool), PARTS[1]):
-        at = {side: set[int]() for side in range(4)}
-        for side, first, last in tiles.borders(size):
-            at[side] |= set(range(first, last))
-        (height, width), (down, across) = size, tiles.shape
-        touching = [
-            {i for i, (top, _) in enumerate(tiles.places) if top == 0},
-            {i for i, (_, left) in enumerate(tiles.places) if left + across == width},
-            {i for i, (top, _) in enumerate(tiles.places) if top + down == height},
-            {i for i, (_, left) in enumerate(tiles.places) if left == 0},
-        ]
-        assert [at[side] for side in range(4)] == touching
+@pytest.mark.parametrize("side", [8, 16, 48])
+@pytest.mark.parametrize("halo", [1, 3, 6])
+def test_a_region_fits_into_one_tile_exactly_where_one_start_is_enough(side: int, halo: int) -> None:
+    """``starts`` says where tiles go; what is asked before is only how many there are."""
+    for first in range(64):
+        for last in range(first + 1, min(64, first + side) + 1):
+            enough = len(starts(first, last, 64, side, halo)) == 1
+            assert in_one(first, last, 64, side, halo) == enough
 
 
 @pytest.mark.parametrize("ends", [(0, 5), (2, 64), (3, 40), (30, 31), (50, 64), (59, 64), (7, 60)])

@@ -49,9 +49,19 @@ def _convolved(x: Tensor, conv: nn.Conv2d, bias: Tensor | None, reach: int, blan
     return functional.conv2d(x, conv.weight, bias, padding=0 if blank else reach, dilation=conv.dilation)
 
 
+def _rectified(x: Tensor) -> Tensor:
+    """Zero for what is negative; bfloat16 has its sign where integers of its size have it, which are quicker.
+
+    Measured on a CPU: in a third of PyTorch's own time, which was that of a sixth of a convolution.
+    """
+    if x.dtype != torch.bfloat16:
+        return torch.relu(x)
+    return x.view(torch.int16).clamp_min(0).view(torch.bfloat16)
+
+
 def _block(x: Tensor, block: Block, reach: int, left: int, blank: Blank | None) -> Tensor:
     """A block's answer; its layers see ``reach`` pixels each, and those after it ``left`` together."""
-    hidden = _convolved(torch.relu(x), block.first, block.first.bias, reach, blank).relu_()
+    hidden = _rectified(_convolved(_rectified(x), block.first, block.first.bias, reach, blank))
     if blank is not None:
         blank(hidden, left + reach)
         x = x[..., 2 * reach : -2 * reach, 2 * reach : -2 * reach]
@@ -88,4 +98,4 @@ def run_part(net: Cellnet, index: int, x: Tensor, facts: Tensor | None, blank: B
         reach = net.spec.dilations[at]
         left -= 2 * reach
         x = _block(x, cast(Block, net.blocks[at]), reach, left, blank)
-    return _convolved(torch.relu(x), net.tail, net.tail.bias, 1, blank) if ends else x
+    return _convolved(_rectified(x), net.tail, net.tail.bias, 1, blank) if ends else x

@@ -115,13 +115,13 @@ class Planner:
         self._rest = _Rest()
         self._before: tuple[Tensor, Digests] | None = None
 
-    def plan(self, y: Tensor) -> FramePlan:
-        """Plan the next picture ``(1, 3, H, W)`` float32."""
+    def plan(self, y: Tensor, digests: Digests | None = None) -> FramePlan:
+        """Plan the next picture ``(1, 3, H, W)`` float32; ``digests`` of its pixels where the caller has some."""
         height, width = y.shape[-2:]
         if self._rest.taken():
             self._before = None
             return FramePlan(True, height * width, height * width)
-        digests, before = pixel_digests(y), self._before
+        digests, before = pixel_digests(y) if digests is None else digests, self._before
         self._before = y, digests
         plan = None
         if before is not None and before[1].shape == digests.shape:

@@ -135,7 +135,7 @@ class SquareCache:
         """A key a box: size, distance to the borders where they are in sight, and a digest of all pixels in sight."""
         height, width = digests.shape
         halo, (down, across) = self.halo, self._weights
-        values = digests.view(np.uint64)
+        values = digests.astype(np.uint64)
         keys = []
         for top, left, bottom, right in boxes:
             y, x = max(0, top - halo), max(0, left - halo)

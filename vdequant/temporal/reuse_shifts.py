@@ -6,6 +6,7 @@ copied when everything that the restorer sees around it is equal, the picture's 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Mask = NDArray[np.bool_]
-Digests = NDArray[np.int64]
+Digests = NDArray[np.integer[Any]]  # equal where pixels are
 Shift = tuple[int, int]  # pixel (y, x) of this picture was at (y + first, x + second) of the one before
 
 STILL: Shift = (0, 0)
@@ -36,6 +37,13 @@ def pixel_digests(y: Tensor) -> Digests:
         total.add_(plane.long() * weight)
     result: Digests = total.numpy()
     return result
+
+
+def code_digests(planes: Sequence[Tensor]) -> Digests:
+    """The same, ``(H, W)`` uint32, of the three planes of 8 bits that a picture was made from, pixel by pixel."""
+    red, green, blue = (plane.numpy() for plane in planes)
+    merged: Digests = cv2.merge([red, green, blue, np.zeros_like(red)]).view(np.uint32)[..., 0]
+    return merged
 
 
 def overlap(size: int, moved: int) -> tuple[slice, slice]:

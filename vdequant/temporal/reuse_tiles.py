@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import combinations_with_replacement
 from operator import or_
 
@@ -32,14 +32,11 @@ CALL = 12_000_000  # multiply-accumulates in whose time a part is called once mo
 WIDEST, BAND = 20, 0.3  # pixels that a band is wide at most, and share of the border that it has to run along
 NEVER, MANY = 1 << 60, 1 << 20  # the cost of what cannot be done, and tiles where a shape is not tried
 SPARSE = 0.7  # share of a region below which it is asked which of its tiles are needed at all
-# Where tiles lie, by row and column of first border, inside and last border: around the picture, then the inside.
-ORDER = ((0, 1, 2), (7, 8, 3), (6, 5, 4))
-SIDES = (((0, 1, 2),), ((2, 3, 4),), ((4, 5, 6),), ((6, 7), (0,)))  # by side from the top on: runs of that order
 
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Tiles of one ``shape`` at ``places``, those at borders first, clockwise from the upper left corner."""
+    """Tiles of one ``shape`` at ``places``."""
 
     shape: Shape
     places: tuple[Place, ...]
@@ -47,17 +44,6 @@ class Tiles:
     def macs(self, part: Part) -> int:
         """Multiply-accumulates of running ``part`` for them."""
         return len(self.places) * part.macs(*self.shape)
-
-    def borders(self, size: Shape) -> tuple[tuple[int, int, int], ...]:
-        """Side (0 top, 1 right, 2 bottom, 3 left), first and last (exclusive) of the tiles that lie there."""
-        zones = [zone_of(place, self.shape, size) for place in self.places]
-        found = []
-        for side, members in enumerate(SIDES):
-            for group in members:
-                at = [index for index, zone in enumerate(zones) if zone in group]
-                if at:
-                    found.append((side, at[0], at[-1] + 1))
-        return tuple(found)
 
 
 def windows(batches: tuple[Tiles, ...], halo: int, size: Shape) -> Mask:
@@ -68,17 +54,6 @@ def windows(batches: tuple[Tiles, ...], halo: int, size: Shape) -> Mask:
         for top, left in tiles.places:
             seen[max(0, top - halo) : top + height, max(0, left - halo) : left + width] = True
     return seen
-
-
-def zone_of(place: Place, shape: Shape, size: Shape) -> int:
-    """Where a tile lies in :data:`ORDER`."""
-    row = 1 if place[0] else 0
-    if place[0] + shape[0] == size[0]:
-        row = 2
-    column = 1 if place[1] else 0
-    if place[1] + shape[1] == size[1]:
-        column = 2
-    return ORDER[row][column]
 
 
 def fits(shape: Shape, size: Shape, halo: int) -> bool:
@@ -104,13 +79,22 @@ def starts(first: int, last: int, size: int, side: int, halo: int) -> list[int]:
     return found
 
 
+def in_one(first: int, last: int, size: int, side: int, halo: int) -> bool:
+    """Whether :func:`starts` are no more than one."""
+    if first < halo:
+        return last <= min(side, size - halo)
+    return first >= size - side if last > size - halo else last <= min(first, size - side - halo) + side
+
+
 def regions(needed: Mask) -> list[tuple[Region, float]]:
     """Regions of ``needed`` ``(H, W)`` that hang together, and the share of each that is needed, both coarsely."""
     height, width = needed.shape
-    padded = np.zeros((-(-height // COARSE) * COARSE, -(-width // COARSE) * COARSE), dtype=bool)
-    padded[:height, :width] = needed
+    padded = np.ascontiguousarray(needed)
+    if height % COARSE or width % COARSE:
+        padded = np.zeros((-(-height // COARSE) * COARSE, -(-width // COARSE) * COARSE), dtype=bool)
+        padded[:height, :width] = needed
     words = padded.view(np.uint32).reshape(padded.shape[0] // COARSE, COARSE, -1)
-    squares = np.bitwise_or.reduce(words, axis=1).astype(bool).view(np.uint8)
+    squares = (np.bitwise_or.reduce(words, axis=1) != 0).view(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(squares, connectivity=8)
     found = []
     for left, top, across, down, area in stats[1:count].tolist():
@@ -136,8 +120,10 @@ def _split(needed: Mask) -> list[Mask]:
 
 def _band(strip: Mask) -> int:
     """How many of a strip's columns, from its first one on, belong to a band."""
+    if np.count_nonzero(strip[:, 0]) <= BAND * len(strip):
+        return 0
     long = strip.sum(0) > BAND * len(strip)
-    return int(long.nonzero()[0][-1]) + 1 if long[0] and not long[-1] else 0
+    return int(long.nonzero()[0][-1]) + 1 if not long[-1] else 0
 
 
 def _places(region: Region, size: Shape, shape: Shape, halo: int) -> list[Place]:
@@ -212,12 +198,12 @@ def cover(needed: Mask, part: Part) -> tuple[Tiles, ...]:
     size, halo = (needed.shape[0], needed.shape[1]), part.halo
     if not part.layers:  # what costs so little is not worth choosing
         places = _Scan(needed, (0, 0, *size), halo).places(SHAPES[0])
-        return (_in_order(SHAPES[0], places, size),) if places else ()
+        return (Tiles(SHAPES[0], tuple(places)),) if places else ()
     found = [(region, mask, share) for mask in _split(needed) for region, share in regions(mask)]
     if not found:
         return ()
-    shapes = [shape for shape in SHAPES if fits(shape, size, halo)]
-    counts = _counts(np.array([region for region, _, _ in found]), size, np.array(shapes), halo)
+    shapes, sides, costs = _fitting(part, size)
+    counts = _counts(np.array([region for region, _, _ in found]), size, sides, halo)
     scanned: dict[int, list[list[Place]]] = {}
     for at, (region, mask, share) in enumerate(found):
         if share < SPARSE:
@@ -226,41 +212,54 @@ def cover(needed: Mask, part: Part) -> tuple[Tiles, ...]:
             counts[at] = [len(places) or MANY for places in scanned[at]]
     own = [_whole(region, size, halo) for region, _, _ in found]
     batches: dict[Shape, list[Place]] = {}
-    for at, chosen in enumerate(_chosen(counts, shapes, own, part)):
+    for at, chosen in enumerate(_chosen(counts * costs, shapes, own, part)):
         if at in scanned and chosen in SCANNED:
             places = scanned[at][shapes.index(chosen)]
         else:  # also where the shape is one of the others, but that of a tile for the whole region
             places = _places(found[at][0], size, chosen, halo)
         batches.setdefault(chosen, []).extend(places)
-    return tuple(_in_order(shape, places, size) for shape, places in batches.items())
+    return tuple(Tiles(shape, tuple(set(places))) for shape, places in batches.items())
 
 
-def _chosen(counts: NDArray[np.int64], shapes: list[Shape], own: list[Shape | None], part: Part) -> list[Shape]:
+@lru_cache(maxsize=64)
+def _fitting(part: Part, size: Shape) -> tuple[list[Shape], NDArray[np.int64], NDArray[np.int64]]:
+    """The shapes that fit into pictures of this size, the same as an array, and the cost of a tile of each."""
+    shapes = [shape for shape in SHAPES if fits(shape, size, part.halo)]
+    return shapes, np.array(shapes), np.array([part.cost(*shape) for shape in shapes])
+
+
+@lru_cache(maxsize=1024)
+def _alone(part: Part, shape: Shape | None) -> int:
+    """The cost of a tile that nothing else is run with."""
+    return NEVER if shape is None else part.cost(*shape) + CALL
+
+
+def _chosen(costs: NDArray[np.int64], shapes: list[Shape], own: list[Shape | None], part: Part) -> list[Shape]:
     """By region, the shape that it is covered with.
 
     Args:
-        counts: of tiles, ``(regions, shapes)``.
+        costs: of covering it with each of the shapes, ``(regions, shapes)``.
         shapes: all of them.
         own: by region, that of a tile that holds all of it.
         part: what is to be run.
     """
-    costs = counts * np.array([part.cost(*shape) for shape in shapes])
-    alone = np.array([NEVER if shape is None else part.cost(*shape) + CALL for shape in own])
-    pair = _cheapest(costs, alone)
-    best = [pair[0] if cost[pair[0]] <= cost[pair[1]] else pair[1] for cost in costs]
-    return [
-        shape if shape is not None and alone[at] < costs[at, best[at]] else shapes[best[at]]
-        for at, shape in enumerate(own)
-    ]
+    alone = [_alone(part, shape) for shape in own]
+    one, other = _cheapest(costs, np.array(alone))
+    chosen = []
+    for shape, single, first, second in zip(own, alone, costs[:, one].tolist(), costs[:, other].tolist(), strict=True):
+        best = one if first <= second else other
+        chosen.append(shape if shape is not None and single < min(first, second) else shapes[best])
+    return chosen
 
 
 def _whole(region: Region, size: Shape, halo: int) -> Shape | None:
     """A tile that holds all of a region, if there is one."""
     top, left, bottom, right = region
     shape = _rounded(bottom - top), _rounded(right - left)
-    if not fits(shape, size, halo) or len(_places(region, size, shape, halo)) > 1:
+    if not fits(shape, size, halo):
         return None
-    return shape
+    lines = in_one(top, bottom, size[0], shape[0], halo) and in_one(left, right, size[1], shape[1], halo)
+    return shape if lines else None
 
 
 def _rounded(side: int) -> int:
@@ -281,7 +280,3 @@ def _cheapest(costs: NDArray[np.int64], alone: NDArray[np.int64]) -> tuple[int, 
     totals = np.minimum(each, alone[:, None]).sum(0) + np.where(one == other, 0, CALL)
     best = int(totals.argmin())
     return int(one[best]), int(other[best])
-
-
-def _in_order(shape: Shape, places: list[Place], size: Shape) -> Tiles:
-    return Tiles(shape, tuple(sorted(set(places), key=lambda place: zone_of(place, shape, size))))

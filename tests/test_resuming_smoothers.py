@@ -83,7 +83,7 @@ def test_a_forced_end_changes_little_against_a_job_without_segments(temporal: st
             ]
     differences = [np.abs(a - b) * 255 for a, b in zip(pictures[True], pictures[False], strict=True)]
     assert max(a.max() for a in differences[:LONGEST]) == 0  # the first segment is the same job
-    assert max(a.mean() for a in differences) < 1  # codes of 255: a level of the input is 8
+    assert max(a.mean() for a in differences) < 2  # codes of 255: a level of the input is 8
 
 
 def test_the_manifest_holds_what_the_frames_depend_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -24,6 +25,19 @@ def behind_a_codec(pictures: list[Tensor], seed: int = 1, size: float = 2 / 255)
     """Each picture with noise of its own."""
     generator = torch.Generator().manual_seed(seed)
     return [(x + size * torch.randn(x.shape, generator=generator)).clamp(0, 1) for x in pictures]
+
+
+def texture(width: int) -> Tensor:
+    """Fine, and of little contrast: what a camera's first step changes little."""
+    fine = torch.rand(1, 1, 32, width // 2, generator=torch.Generator().manual_seed(7))
+    return 0.3 + 0.2 * torch.nn.functional.interpolate(fine, (64, width), mode="bicubic").expand(1, 3, 64, width)
+
+
+def subsampled(x: Tensor) -> Tensor:
+    """4:2:0: luma of its own for each pixel, color for squares of 2x2."""
+    luma = (x * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+    color = torch.nn.functional.avg_pool2d(x - luma, 2).repeat_interleave(2, -1).repeat_interleave(2, -2)
+    return (luma + color).clamp(0, 1)
 
 
 def run(stored: list[Tensor]) -> Tensor:
@@ -66,6 +80,50 @@ def test_a_sudden_change_shows_at_once() -> None:
     stored = [place()] * 4 + [with_box(place(), 30)] * 2
     found = run(stored)
     torch.testing.assert_close(found[4, :, 22:34, 32:44], stored[4][0, :, 22:34, 32:44], rtol=0, atol=1e-5)
+
+
+def test_something_faint_that_appears_shows_at_once() -> None:
+    faint = place(5).mean() + 0.2 * (place() - place().mean())
+    lettered = faint.clone()
+    lettered[..., 24:36:3, 20:44] += 10 / 255
+    found = run([faint] * 6 + [lettered] * 2)
+    shown = (found[6] - lettered[0]).abs()[:, 24:36:3, 20:44]
+    assert shown.max() <= 1 / 255
+
+
+@pytest.mark.parametrize("step", [-0.01, -0.03, 0.02])
+def test_a_fade_is_followed(step: float) -> None:
+    stored = [place(), *((place() * (1 + step * moment)).clamp(0, 1) for moment in range(COUNT))]
+    found = run(stored)
+    behind = (found - torch.cat(stored)).abs().mean(dim=(1, 2, 3))
+    assert behind.max() < 2 / 255
+    assert behind.max() < place().mean() * abs(step)  # less than what one frame brings
+
+
+def test_color_that_bleeds_from_what_passes_neither_flickers_nor_stays() -> None:
+    # The color of squares of 2x2 pixels is shared, and a bright box passes in whose squares there is ground, too.
+    ground = torch.tensor([0.3, 0.45, 0.7]).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    truth = []
+    for left in (*[-20] * 8, *range(-13, 64, 4), *[64] * 6):
+        picture = ground.clone()
+        picture[..., 21:35, max(0, left) : max(0, left + 13)] = torch.tensor([0.95, 0.85, 0.55]).view(3, 1, 1)
+        truth.append(picture)
+    stored = [subsampled(x) for x in truth]
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    assert flicker(after, clean) < flicker(before, clean) / 4
+    still = (clean == clean[0]).all(0).all(0)
+    assert (before - clean).abs()[..., still].max() > 60 / 255
+    assert (after[-1] - clean[-1]).abs()[..., still].max() < 4 / 255
+
+
+def test_a_camera_that_begins_to_move_after_a_long_rest_smears_nothing() -> None:
+    wide = texture(96)
+    truth = [wide[..., max(0, moment - 12) :][..., :64].contiguous() for moment in range(20)]
+    stored = behind_a_codec(truth)
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    moving = slice(12, None)
+    assert warping_error(after[moving], clean[moving]) <= warping_error(before[moving], clean[moving])
+    assert (psnr(after, clean)[moving] >= psnr(before, clean)[moving] - 0.1).all()
 
 
 def test_what_alternates_is_kept() -> None:

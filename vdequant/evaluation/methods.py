@@ -86,7 +86,7 @@ def _split(name: str) -> tuple[str, list[str]]:
 def _sources_of(smoothers: Sequence[str]) -> list[Path]:
     """The files in which smoothing over time is described."""
     folder = Path(temporal.__file__).parent
-    used = ["base", "cuts", "motion", "flicker", *smoothers] if set(smoothers) & set(SMOOTHED) else []
+    used = ["base", "cuts", "alike", "motion", "flicker", *smoothers] if set(smoothers) & set(SMOOTHED) else []
     return [folder / f"{name}.py" for name in used if name != ENSEMBLE]
 
 

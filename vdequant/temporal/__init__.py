@@ -1,6 +1,7 @@
 """What neighboring frames know of each other: content that comes again, and smoothing over time.
 
-``reuse`` plans which parts of a frame are restored and which are copied; nothing here runs a network.
+``reuse`` plans which parts of a frame are restored and which are copied, and ``neighbors`` joins what frames of a noisy
+source know of each other before any of them is restored; nothing here runs a network.
 
 Smoothers (``base.py``) make restored frames agree where they show the same thing: ``lock`` holds the value of a stored
 color in its place, ``flow`` takes means along the motion, ``blend`` shows what flickers every other frame as its mean.

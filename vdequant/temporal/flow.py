@@ -8,7 +8,7 @@ A codec shows one place in ever other ways: coarse after a cut, refined later, w
 Its luma tells whether the place is the same; then the mean over time is nearer to the truth than each picture is, and
 it does not flicker. Places that stand still may leave the cell of the single frame: cells behind a codec are estimates
 (the picture's colors are shared by squares of 2x2 pixels), and when those of one place contradict each other the mean
-is in their hull.
+is in their hull. ``alike.py`` says what the same place is, ``motion.py`` where places moved.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vdequant.temporal.alike import MOVING, Change, Floats, alike, blurred, standing, worth_of
 from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
 from vdequant.temporal.flicker import returning
-from vdequant.temporal.motion import Codes, Floats, Mask, Motion, MotionFinder
+from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)  # BT.601; only differences are looked at
-# All in 8-bit codes. Found on clips of games behind x264 at crf 23 to 28, see scripts/measure_flicker.py.
-MOST_LUMA = 12.0  # a pixel whose luma differs by more shows something else
-MOST_MEAN = 4.0  # by which the luma of a whole neighborhood may differ
-MOST_COLOR = 24.0  # the same of its color, which the codec keeps less well
-MOST_PIXEL = 60.0  # the same of the color of a single pixel: things of one luma differ by more
-MOVED_LUMA, MOVED_MEAN, MOVED_COLOR = 5.0, 1.5, 8.0  # the same along the flow, which errs
-NEAR, FAR = 5, 9  # pixels a side of the neighborhoods for luma, and for color
-FEWEST_ALIKE = 0.35  # share of a neighborhood that has to be alike: less is chance
+# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py).
 CHANGED, WORTH_FLOW = 3.0, 0.005  # share of pixels changed by more codes from which on flow is computed
+NEARBY, MAY_STAND = 5, 12.0  # pixels a side in which motion is judged, by those that changed by no more codes
 CLEARLY = 0.3  # codes that a neighborhood must have changed for the flow to be asked
 UNCHANGED = 0.5  # codes: codecs leave what stands still alone in most frames, and little else
 QUIET_RISE, QUIET_FALL = 0.15, 0.65  # quiet is learned slowly and forgotten fast: a camera may begin to move
 QUIET_DOUBT = 3.0  # in the flow, where it is quiet
-STRICTER = 1.0  # by how much limits are tighter where every frame brings changes
-MOST_SEEN = 64.0  # frames after which the mean forgets
+KNOWN = 0.5  # quiet from which on a place is known to stand still
+REGION = 31  # pixels a side of a region that moves as a whole
+GOING, RESTING = 0.7, 0.35  # it does where the flow leaves less of its change, and less of it is unchanged
+GOING_NEAR = 0.8  # what the flow may leave of a pixel's neighborhood there, however quiet it was
+MOST_CHANGE = 24.0  # codes of a pixel that count for its region
+STRICTER = 1.5  # by how much limits are tighter where every frame brings changes
+MOST_SEEN = 64.0  # looks after which the mean forgets
 MOST_SEEN_MOVING = 3.0  # the same along the flow, whose errors add up
 
 
@@ -50,7 +50,7 @@ class _Before:
 
     Attributes:
         y, colors, luma: the stored picture in three forms.
-        state: ``(H, W, 4)``: the mean in [0, 1], and how many frames it is of.
+        state: ``(H, W, 4)``: the mean in [0, 1], and how many looks it is of; those beside edges count for less.
         quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
         value: the smoothed picture.
     """
@@ -84,12 +84,16 @@ class Flow:
         """See :class:`~vdequant.temporal.base.Smoother`."""
         before = self._before
         if self._cuts.starts_shot(frame.y) or before is None:
-            state = np.dstack([_interleaved(frame.restored), np.ones(frame.y.shape[-2:], np.float32)])
-            self._remember(frame, frame.restored, _interleaved(frame.y), state, np.zeros_like(state[..., 3]))
+            colors = _interleaved(frame.y)
+            state = np.dstack([_interleaved(frame.restored), worth_of(_luma(colors))])
+            self._remember(frame, frame.restored, colors, state, np.zeros_like(state[..., 3]))
             self._stored = [frame.y]
             return [frame]
         self._stored = [*self._stored[-3:], frame.y]
         if torch.equal(before.y, frame.y):
+            seen = before.state[..., 3]
+            np.minimum(seen + worth_of(before.luma), MOST_SEEN, out=seen)
+            before.quiet = _quieter(before.quiet, np.ones_like(before.quiet))
             return [replace(frame, restored=before.value)]
         value = self._smoothed(frame, before)
         return [replace(frame, restored=value)]
@@ -98,109 +102,92 @@ class Flow:
         self._before = _Before(frame.y, colors, _luma(colors), state, quiet, value)
 
     def _smoothed(self, frame: RestoredFrame, before: _Before) -> Tensor:
-        colors, fresh = _interleaved(frame.y), _interleaved(frame.restored)
-        luma = _luma(colors)
-        state, change = before.state, luma - before.luma
-        unchanged = (np.abs(change) < UNCHANGED).astype(np.float32)
-        quiet = before.quiet * QUIET_FALL + unchanged * (QUIET_RISE + before.quiet * (1 - QUIET_RISE - QUIET_FALL))
-        trust = _alike(change, colors - before.colors, fresh - state[..., :3], STANDING, 1 + STRICTER * (1 - quiet))
+        now = _now(frame)
+        quiet = _quieter(before.quiet, np.abs(now.luma - before.luma) < UNCHANGED)
+        strictness = np.asarray(1 + STRICTER * np.square(1 - quiet), np.float32)
+        limits = standing(now.luma, before.luma, strictness, quiet > KNOWN)
+        state, trust = before.state, alike(_change(now, before.colors, before.luma, before.state), limits, now.worth)
         carried = None
-        if (np.abs(change) > CHANGED).mean() > WORTH_FLOW:
-            motion = self._find_motion(_codes(luma), _codes(before.luma))
+        if (np.abs(now.luma - before.luma) > CHANGED).mean() > WORTH_FLOW:
+            motion = self._find_motion(_codes(now.luma), _codes(before.luma))
             if motion is not None:
-                trust = np.where(_explains(motion, luma, before.luma, quiet), 0, trust)
-                state, trust, carried = _moved(motion, luma, colors, fresh, before, trust)
+                trust = np.where(_explains(motion, now, before, quiet), 0, trust)
+                state, trust, carried = _moved(motion, now, before, trust)
         if (phases := returning(self._stored)) is not None:
             trust = np.where(phases, 0, trust)  # what alternates is kept: each phase as it is restored
         seen = state[..., 3] * trust
-        mean = state[..., :3] + (fresh - state[..., :3]) / (seen + 1)[..., None]
+        share = now.worth / (seen + now.worth)
+        mean = state[..., :3] + (now.fresh - state[..., :3]) * share[..., None]
         value = _planar(mean.clip(0, 1), frame.restored)
         if carried is not None and carried.any():
             value = torch.where(torch.from_numpy(carried).to(value.device), frame.limited(value), value)
             mean = _interleaved(value)
-        self._remember(frame, value, colors, np.dstack([mean, np.minimum(seen + 1, MOST_SEEN)]), quiet)
+        self._remember(frame, value, now.colors, np.dstack([mean, np.minimum(seen + now.worth, MOST_SEEN)]), quiet)
         return value
 
 
-def _explains(motion: Motion, luma: Floats, before: Floats, quiet: Floats) -> Mask:
-    """Where the flow explains the change of a neighborhood better than standing still does; clearly so where quiet."""
-    still, along = np.abs(luma - before), np.abs(luma - motion.fetch(before))
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """A frame: stored colors and their luma, the restored picture, and how much a look at each pixel is worth."""
+
+    colors: Floats
+    luma: Floats
+    fresh: Floats
+    worth: Floats
+
+
+def _now(frame: RestoredFrame) -> _Now:
+    colors = _interleaved(frame.y)
+    luma = _luma(colors)
+    return _Now(colors, luma, _interleaved(frame.restored), worth_of(luma))
+
+
+def _quieter(quiet: Floats, unchanged: Floats | Mask) -> Floats:
+    """In which share of frames pixels are left alone, with one more frame."""
+    return np.asarray(quiet * QUIET_FALL + unchanged * (QUIET_RISE + quiet * (1 - QUIET_RISE - QUIET_FALL)))
+
+
+def _change(now: _Now, colors: Floats, luma: Floats, state: Floats) -> Change:
+    """From what was stored and what is remembered, here or along the motion."""
+    drifts = now.fresh - state[..., :3]
+    return Change(now.luma - luma, now.colors - colors, _luma(drifts), drifts)
+
+
+def _explains(motion: Motion, now: _Now, before: _Before, quiet: Floats) -> Mask:
+    """Where the flow explains a neighborhood better than standing still does; clearly so where it was quiet.
+
+    Compared with what is remembered, for a codec moves its errors along with its blocks.
+    """
+    fresh, remembered = _luma(now.fresh), _luma(before.state[..., :3])
+    still, along = np.abs(fresh - remembered), np.abs(fresh - motion.fetch(remembered))
+    change = np.abs(now.luma - before.luma)
     # Judged by those neighbors alone that may stand still: beside a moving sprite a place does not move along.
-    weight = (still <= MOST_LUMA).astype(np.float32)
-    sums = _blurred(np.dstack([weight, still * weight, along * weight]), NEAR)
-    count = sums[..., 0]
-    return np.asarray(
-        motion.sure & (sums[..., 1] > CLEARLY * count) & (sums[..., 2] < sums[..., 1] * (1 - QUIET_DOUBT * quiet))
-    )
+    weight = (still <= MAY_STAND).astype(np.float32)
+    sums = blurred(np.dstack([weight, still * weight, along * weight]), NEARBY)
+    limit = np.where(_going(still, along, change < UNCHANGED), GOING_NEAR, 1 - QUIET_DOUBT * quiet)
+    return np.asarray(motion.sure & (sums[..., 1] > CLEARLY * sums[..., 0]) & (sums[..., 2] < sums[..., 1] * limit))
 
 
-def _moved(
-    motion: Motion, luma: Floats, colors: Floats, fresh: Floats, before: _Before, trust: Floats
-) -> tuple[Floats, Floats, Mask]:
+def _going(still: Floats, along: Floats, unchanged: Mask) -> Mask:
+    """Where a whole region moves, and having been quiet says nothing any more: a camera has begun to move."""
+    parts = np.dstack([np.minimum(still, MOST_CHANGE), np.minimum(along, MOST_CHANGE), unchanged.astype(np.float32)])
+    region = blurred(parts, REGION)
+    going = (region[..., 0] > CLEARLY) & (region[..., 1] < GOING * region[..., 0]) & (region[..., 2] < RESTING)
+    return np.asarray(going)
+
+
+def _moved(motion: Motion, now: _Now, before: _Before, trust: Floats) -> tuple[Floats, Floats, Mask]:
     """State and trust with those of moved places put in where nothing stands still, and which places those are."""
     state, old = motion.fetch(before.state), motion.fetch(before.colors)
-    np.minimum(state[..., 3], MOST_SEEN_MOVING, out=state[..., 3])
-    along = _alike(luma - _luma(old), colors - old, fresh - state[..., :3], MOVING)
+    np.minimum(state[..., 3], MOST_SEEN_MOVING * now.worth, out=state[..., 3])
+    along = alike(_change(now, old, _luma(old), state), MOVING, np.ones_like(now.worth))
     take = motion.sure & (trust <= 0) & (along > 0)
     return np.where(take[..., None], state, before.state), np.where(take, along, trust), take
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """By how much, in 8-bit codes, two looks at the same place may differ."""
-
-    luma: float
-    mean: float
-    color: float
-
-
-STANDING = _Limits(MOST_LUMA, MOST_MEAN, MOST_COLOR)
-MOVING = _Limits(MOVED_LUMA, MOVED_MEAN, MOVED_COLOR)
-
-
-def _alike(
-    luma: Floats, colors: Floats, remembered: Floats, limits: _Limits, strictness: Floats | float = 1.0
-) -> Floats:
-    """How sure it is that each pixel shows what it showed, in [0, 1].
-
-    Args:
-        luma, colors: how much the stored picture has changed, ``(H, W)`` in codes and ``(H, W, 3)`` in [0, 1].
-        remembered: how far the restored picture is from the mean, ``(H, W, 3)`` in [0, 1].
-        limits: from which on it is another place.
-        strictness: by which limits of neighborhoods are divided, ``(H, W)`` or one number.
-    """
-    drift = _luma(remembered)
-    alike = (np.abs(luma) <= limits.luma) & (np.abs(drift) <= limits.luma)
-    other = np.maximum(_largest(np.dstack([luma, colors])), _largest(np.dstack([luma, remembered]))) * 255
-    alike &= other <= MOST_PIXEL
-    weight = alike.astype(np.float32)
-    # Neighbors that show something else are left out, so that a place beside a moving sprite is not mistaken for it.
-    near = _blurred(np.dstack([weight, luma * weight, drift * weight]), NEAR)
-    far = _blurred(np.dstack([weight, colors * (255 * weight)[..., None]]), FAR)
-    count, many = np.maximum(near[..., 0], 1e-3), np.maximum(far[..., 0], 1e-3)
-    by_luma = _largest(near) / count / limits.mean
-    by_color = _largest(far) / many / limits.color
-    trust = np.clip(2 - 2 * strictness * np.maximum(by_luma, by_color), 0, 1)
-    return np.asarray(np.where(alike & (far[..., 0] >= FEWEST_ALIKE), trust, 0), np.float32)
-
-
-def _blurred(x: Floats, side: int) -> Floats:
-    """Mean over ``side`` x ``side`` pixels of ``(H, W, C)``."""
-    return np.asarray(cv2.blur(x, (side, side)), np.float32)
-
-
-def _largest(x: Floats) -> Floats:
-    """Largest size ``(H, W)`` over the channels of ``(H, W, C)`` after the first."""
-    # Plane by plane: numpy is slow at taking the maximum of a few neighbors in memory.
-    found = np.abs(x[..., 1])
-    for channel in range(2, x.shape[-1]):
-        np.maximum(found, np.abs(x[..., channel]), out=found)
-    return found
-
-
 def _luma(colors: Floats) -> Floats:
     """Luma ``(H, W)`` in codes of ``(H, W, 3)`` in [0, 1]."""
-    return np.asarray(cv2.transform(colors, LUMA) * 255, np.float32)
+    return np.asarray(cv2.transform(np.ascontiguousarray(colors), LUMA) * 255, np.float32)
 
 
 def _codes(luma: Floats) -> Codes:

@@ -1,8 +1,13 @@
-"""Where each pixel of a picture lay in the one before: OpenCV's DIS flow, checked forward against backward."""
+"""Where each pixel of a picture lay in the one before: OpenCV's DIS flow, checked forward against backward.
+
+Games scroll whole layers by whole pixels, which flow finds in some places and loses in textures that repeat. So the
+commonest shift of the flow is tried everywhere, and taken where it explains the picture better.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,14 +16,21 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Shift = tuple[int, int]  # columns, rows
+Picture = TypeVar("Picture", Floats, Codes)
 
 SMALLEST = 16  # pixels a side that DIS needs
 WHOLE = 0.25  # pixels: a flow that is so near to a whole number is one, so that pixel art stays sharp
+CHANGED = 8  # codes by which a pixel has to change to have a say in the shift
+COMMON = 0.1  # share of the changed pixels that have to agree on it
+FARTHEST = 64  # pixels of a shift along each axis
+AROUND = 5  # pixels a side of what has to be explained
+BETTER, ROUNDING = 0.7, 0.5  # share of the flow's error that the shift's has to be under, give or take some codes
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Columns and rows ``(H, W)`` in the picture before, and where both flows agree on them."""
+    """Columns and rows ``(H, W)`` in the picture before, and where they are sure."""
 
     across: Floats
     down: Floats
@@ -26,8 +38,7 @@ class Motion:
 
     def fetch(self, picture: Floats) -> Floats:
         """``picture`` ``(H, W)`` or ``(H, W, C)`` of the time before, moved onto the one now."""
-        moved = cv2.remap(picture, self.across, self.down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(moved, np.float32)
+        return _fetched(picture, self.across, self.down)
 
 
 @dataclass(slots=True)
@@ -49,15 +60,55 @@ class MotionFinder:
         back = self._flow(now, before)
         whole = np.rint(back)
         back = np.where(np.abs(back - whole) < WHOLE, whole, back)
-        places = self._grid + back
-        across, down = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
-        forth = cv2.remap(self._flow(before, now), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        scrolled: Mask | None = None
+        shift = _commonest_shift(now, before, whole)
+        if shift is not None:
+            scrolled = self._explained_by(shift, now, before, back)
+            back = np.where(scrolled[..., None], np.asarray(shift, np.float32), back)
+        across, down = self._places(back)
+        forth = _fetched(self._flow(before, now), across, down)
+        sure = _agree(back, forth)
+        if scrolled is not None:
+            sure |= scrolled
         inside = (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
-        return Motion(across, down, inside & _agree(back, np.asarray(forth)))
+        return Motion(across, down, inside & sure)
 
     def _flow(self, first: Codes, second: Codes) -> Floats:
         # The method starts from a flow that it is given, and it has to be no earlier one: results would depend on it.
         return np.asarray(self._method.calc(first, second, np.zeros((*first.shape, 2), np.float32)), np.float32)
+
+    def _places(self, flow: Floats) -> tuple[Floats, Floats]:
+        places = self._grid + flow
+        return np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+
+    def _explained_by(self, shift: Shift, now: Codes, before: Codes, flow: Floats) -> Mask:
+        """Where a shift explains what is around a pixel clearly better than the flow, and better than none."""
+        motions = (np.asarray(shift, np.float32), flow)
+        shifted, flowed = (_error(now, _fetched(before, *self._places(motion))) for motion in motions)
+        return np.asarray((shifted < BETTER * flowed + ROUNDING) & (shifted < _error(now, before)))
+
+
+def _commonest_shift(now: Codes, before: Codes, whole: Floats) -> Shift | None:
+    """The commonest shift but none of a rounded flow where something changed; None where few agree."""
+    found = whole[cv2.absdiff(now, before) > CHANGED].astype(np.int64)
+    votes = found[(np.abs(found) <= FARTHEST).all(1)] + FARTHEST
+    side = 2 * FARTHEST + 1
+    counts = np.bincount(votes[:, 0] * side + votes[:, 1], minlength=side * side)
+    counts[FARTHEST * side + FARTHEST] = 0
+    best = int(counts.argmax())
+    if counts[best] <= COMMON * len(found):
+        return None
+    return best // side - FARTHEST, best % side - FARTHEST
+
+
+def _error(now: Codes, other: Codes) -> Floats:
+    """Mean difference ``(H, W)`` around each pixel."""
+    return np.asarray(cv2.blur(cv2.absdiff(now, other).astype(np.float32), (AROUND, AROUND)), np.float32)
+
+
+def _fetched(picture: Picture, across: Floats, down: Floats) -> Picture:
+    moved = cv2.remap(picture, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, picture.dtype)
 
 
 def _agree(back: Floats, forth: Floats) -> Mask:

@@ -1,0 +1,64 @@
+"""What counts as the same place: strict where it is flat, lenient where codecs err."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vdequant.temporal.alike import Change, Floats, alike, contrast, standing, worth_of
+
+SHAPE = (32, 32)
+
+
+def flat() -> Floats:
+    return np.full(SHAPE, 100, np.float32)
+
+
+def striped() -> Floats:
+    """Edges everywhere."""
+    luma = flat()
+    luma[:, ::2] = 200
+    return luma
+
+
+def trust(luma: Floats, error: Floats, *, quiet: bool = False, color: Floats | None = None) -> Floats:
+    colors = np.asarray(np.dstack([error / 255] * 3) if color is None else color, np.float32)
+    change = Change(error, colors, error, colors)
+    limits = standing(luma, luma + error, np.ones(SHAPE, np.float32), np.full(SHAPE, quiet))
+    return alike(change, limits, worth_of(luma))
+
+
+def test_an_error_that_passes_beside_edges_is_a_change_in_a_flat_place() -> None:
+    error = np.zeros(SHAPE, np.float32)
+    error[16, 16] = 15
+    assert trust(flat(), error)[16, 16] == 0
+    assert trust(striped(), error)[16, 16] > 0.9
+
+
+def test_a_whole_neighborhood_may_not_change_by_what_a_pixel_may() -> None:
+    error = np.zeros(SHAPE, np.float32)
+    error[8:24, 8:24] = 5.5
+    assert trust(flat(), error)[16, 16] == 0
+    assert trust(flat(), error)[2, 2] == 1
+
+
+def test_single_pixels_that_are_alike_by_chance_are_not_trusted_unless_the_place_is_known() -> None:
+    error = np.full(SHAPE, 90, np.float32)
+    error[::2, ::2] = 0
+    assert trust(striped(), error).max() == 0
+    assert trust(flat(), np.where(np.indices(SHAPE).sum(0) % 2, error, 0), quiet=True)[16, 16] > 0
+
+
+def test_color_may_change_beside_edges_alone() -> None:
+    color = np.zeros((*SHAPE, 3), np.float32)
+    color[16, 16] = 90 / 255, -35 / 255, -60 / 255
+    still = np.zeros(SHAPE, np.float32)
+    assert trust(flat(), still, color=color)[16, 16] == 0
+    assert trust(striped(), still, color=color)[16, 16] > 0.5
+
+
+def test_a_look_beside_an_edge_is_worth_less() -> None:
+    luma = flat()
+    luma[:, 16:] = 240
+    assert worth_of(luma)[16, 4] == 1
+    assert worth_of(luma)[16, 16] < 0.3
+    assert contrast(luma, 3)[16, 15] == 140

@@ -1,0 +1,128 @@
+"""Whether a place shows what it showed: a new look at it against what is remembered of it.
+
+A codec errs little where a picture is flat and much beside edges, and most in color: 4:2:0 keeps one color for each
+square of 2x2 pixels, which beside an edge is a mixture of both sides. So limits are wider where contrast is high, color
+may differ there by more than luma tells, and such looks count for less in a mean than those at flat surroundings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py).
+LEAST_LUMA, MOST_LUMA = 6.0, 24.0  # a pixel whose luma differs by more shows something else: in flat places, at most
+LUMA_BY_CONTRAST = 0.2  # how fast the one grows to the other
+LEAST_COLOR, MOST_COLOR = 60.0, 120.0  # the same of its color, which grows as contrast does
+MEAN_LUMA, MEAN_COLOR = 0.5, 24.0  # by which whole neighborhoods may differ: shares of the luma limit, and codes
+MOVED_LUMA, MOVED_MEAN, MOVED_COLOR, MOVED_PIXEL = 5.0, 0.3, 8.0, 60.0  # the same along a flow, which errs
+NEXT, MIXED = 3, 5  # pixels a side: where contrast makes luma err, and where edges reach in color
+NEAR, FAR = 5, 9  # of the neighborhoods for luma, and for color
+FEWEST_ALIKE = 0.35  # share of a neighborhood that has to be alike: less is chance
+HELD = 7 / 9  # share of a square of 3x3 pixels that has to be, unless the place is known to stand still
+HALVED = 64.0  # contrast at which a look counts half
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What differs: ``luma`` ``(H, W)`` in codes and ``colors`` ``(H, W, 3)`` in [0, 1] of the stored picture, and how
+    far the restored picture is from the mean, ``drift`` ``(H, W)`` in codes and ``drifts`` ``(H, W, 3)`` in [0, 1].
+    """
+
+    luma: Floats
+    colors: Floats
+    drift: Floats
+    drifts: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """By how much two looks at the same place may differ.
+
+    Attributes:
+        luma, color: of a pixel, ``(H, W)`` or one number, in codes.
+        mean_luma: of a neighborhood, as a share of ``luma``.
+        mean_color: of a neighborhood, in codes.
+        strictness: by which those of neighborhoods are divided, ``(H, W)`` or one number.
+        known: ``(H, W)`` where pixels need no neighbors that are alike, too; None: nowhere does it matter.
+    """
+
+    luma: Floats | float
+    color: Floats | float
+    mean_luma: float
+    mean_color: float
+    strictness: Floats | float = 1.0
+    known: NDArray[np.bool_] | None = None
+
+
+MOVING = Limits(MOVED_LUMA, MOVED_PIXEL, MOVED_MEAN, MOVED_COLOR)
+
+
+def standing(now: Floats, before: Floats, strictness: Floats, known: NDArray[np.bool_]) -> Limits:
+    """Limits for places that may stand still, of the luma ``(H, W)`` of both stored pictures in codes."""
+    # What stands still has its edges in both pictures. Colors that bled here are left in either.
+    edges = np.minimum(contrast(now, NEXT), contrast(before, NEXT))
+    mixed = np.maximum(contrast(now, MIXED), contrast(before, MIXED))
+    luma = np.minimum(LEAST_LUMA + LUMA_BY_CONTRAST * edges, MOST_LUMA)
+    color = np.minimum(LEAST_COLOR + mixed, MOST_COLOR)
+    return Limits(luma, color, MEAN_LUMA, MEAN_COLOR, strictness, known)
+
+
+def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
+    """How sure it is that each pixel shows what it showed, in [0, 1].
+
+    Args:
+        change: see there.
+        limits: see there.
+        worth: how far each pixel's color is to be believed, see :func:`worth_of`.
+    """
+    same = (np.abs(change.luma) <= limits.luma) & (np.abs(change.drift) <= limits.luma)
+    same &= np.maximum(_largest(change.colors), _largest(change.drifts)) * 255 <= limits.color
+    if limits.known is not None:
+        same &= _held(same) | limits.known
+    weight = same.astype(np.float32)
+    # Neighbors that show something else are left out, so that a place beside a moving sprite is not mistaken for it.
+    share = np.asarray(weight / limits.luma, np.float32)
+    near = blurred(np.dstack([weight, change.luma * share, change.drift * share]), NEAR)
+    believed = weight * worth
+    far = blurred(np.dstack([weight, believed, change.colors * (255 * believed)[..., None]]), FAR)
+    by_luma = _largest(near[..., 1:]) / np.maximum(near[..., 0], 1e-3) / limits.mean_luma
+    by_color = _largest(far[..., 2:]) / np.maximum(far[..., 1], 1e-3) / limits.mean_color
+    trust = np.clip(2 - 2 * limits.strictness * np.maximum(by_luma, by_color), 0, 1)
+    return np.asarray(np.where(same & (far[..., 0] >= FEWEST_ALIKE), trust, 0), np.float32)
+
+
+def worth_of(luma: Floats) -> Floats:
+    """How much a look at each pixel ``(H, W)`` is worth, in (0, 1]: little beside edges, where color is a mixture."""
+    return np.asarray(1 / (1 + np.square(contrast(luma, MIXED) / HALVED)), np.float32)
+
+
+def contrast(luma: Floats, side: int) -> Floats:
+    """Largest difference within ``side`` x ``side`` pixels around each of ``(H, W)``."""
+    square = np.ones((side, side), np.uint8)
+    return np.asarray(cv2.dilate(luma, square) - cv2.erode(luma, square), np.float32)
+
+
+def blurred(x: Floats, side: int) -> Floats:
+    """Mean over ``side`` x ``side`` pixels of ``(H, W, C)``."""
+    return np.asarray(cv2.blur(x, (side, side)), np.float32)
+
+
+def _held(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a pixel lies in some square of 3x3 pixels that are nearly all alike: single ones are so by chance."""
+    core = cv2.blur(same.astype(np.float32), (3, 3)) >= HELD - 1e-3
+    return np.asarray(cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _largest(x: Floats) -> Floats:
+    """Largest size ``(H, W)`` over the channels of ``(H, W, C)``."""
+    # Plane by plane: numpy is slow at taking the maximum of a few neighbors in memory.
+    found = np.abs(x[..., 0])
+    for channel in range(1, x.shape[-1]):
+        np.maximum(found, np.abs(x[..., channel]), out=found)
+    return found

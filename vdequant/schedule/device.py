@@ -42,31 +42,40 @@ def usable_cores() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def _seconds_of(dtype: torch.dtype, repeats: int = 6) -> float:
-    """Processor seconds of this thread, which other programs on the machine change little."""
-    net = nn.Conv2d(16, 16, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.rand(1, 16, 128, 128).to(dtype=dtype, memory_format=torch.channels_last)
-    best = float("inf")
-    for _ in range(repeats):
+ROUNDS = 12  # of timing the number types
+
+
+class _Trial:
+    """A small convolution of one number type, timed."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        conv = nn.Conv2d(16, 16, 3, padding=1).to(dtype)
+        self.net = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.x = torch.rand(1, 16, 128, 128).to(dtype=dtype, memory_format=torch.channels_last)
+
+    def seconds(self) -> float:
+        """Processor seconds of this thread, which other programs on the machine change little."""
         start = time.thread_time()
         for _ in range(3):
-            x = net(x)
-        best = min(best, time.thread_time() - start)
-    return best
+            self.net(self.x)
+        return time.thread_time() - start
 
 
 @lru_cache(maxsize=1)
 def fastest_cpu_dtype() -> torch.dtype:
-    """bfloat16 where this processor is faster with it, else float32: decided by about 20 ms of measurement.
+    """bfloat16 where this processor is faster with it, else float32: decided by about 40 ms of measurement.
 
-    The feature flags do not tell: plain AVX-512 reports bf16 support and runs it slower than float32.
+    The feature flags do not tell: plain AVX-512 reports bf16 support and runs it slower than float32. The two take
+    turns and the best of each counts, so that a busy machine slows both down and decides nothing.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the workers, and so that this thread's clock sees all of the work
     with torch.inference_mode():
-        faster = _seconds_of(torch.bfloat16) < 0.8 * _seconds_of(torch.float32)
+        trials = _Trial(torch.bfloat16), _Trial(torch.float32)
+        rounds = [[trial.seconds() for trial in trials] for _ in range(ROUNDS)]
     torch.set_num_threads(threads)
-    return torch.bfloat16 if faster else torch.float32
+    brief, single = (min(times) for times in zip(*rounds, strict=True))
+    return torch.bfloat16 if brief < 0.8 * single else torch.float32
 
 
 def choose_engine(device: str = "auto", workers: int = 0) -> Engine:

@@ -126,7 +126,7 @@ def test_weights_of_another_kind_are_named(tmp_path: Path) -> None:
     from vdequant.models.weights import packaged
 
     with pytest.raises(ModelError, match="expected weights of format vdequant-dequantizernet-1"):
-        read_generator(packaged("cellnet-s"))
+        read_generator(packaged("cellnet-s-levels"))
     (tmp_path / "net.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match="safetensors"):
         read_generator(tmp_path / "net.safetensors")

@@ -73,8 +73,8 @@ class Pix2PixFqPlus:
     The colors are mostly cellnet's too. On 6 held-out tiles and with a generator of an earlier training, each share of
     its colors cost PSNR: at 30 % of the bits cut cellnet's alone gained 5.3 dB over the stored picture, a tenth of the
     generator's 5.1, a half 3.9, all of them 1.8. So a tenth is mixed in, and none where cells hold two codes or fewer.
-    What gains most is that cellnet is told the middle of each cell: with it, projected, on 15 held-out tiles, 2.6 dB
-    (10 %), 4.0, 4.6, 5.5 and 5.1 dB (50 %) over the stored picture; cellnet-m 2.5, 3.7, 4.3, 5.1 and 5.1 dB.
+    What gains most is that cellnet is told the middle of each cell: with it, projected, on 15 held-out tiles, 2.2 dB
+    (10 %), 3.9, 4.5, 5.5 and 5.4 dB (50 %) over the stored picture; cellnet-m 2.3, 3.9, 4.4, 5.1 and 5.3 dB.
 
     See :class:`~vdequant.restorers.base.Restorer` for the promises.
 

@@ -256,10 +256,11 @@ def test_half_a_network_learns_and_is_scored_on_its_half_alone(folder: Path, tmp
     settings = TrainSettings(steps=1, batch=6, side=16, validate_every=1)
     for subject, kinds in (("levels", {"m=4", "m=8", "m=16", "m=32"}), ("palettes", {"palette", "dithered"})):
         output = tmp_path / f"{subject}.safetensors"
-        trainer = train(Order((folder,), "s", output, tmp_path / subject, settings, subject=subject))
-        assert set(trainer.best) - {"mean", "steps"} <= kinds
+        trainer = train(Order((folder,), "s", output, tmp_path / "runs", settings, subject=subject))
+        assert trainer.best
+        assert set(trainer.best) - {"mean", "steps"} <= kinds  # and no run of the other half was resumed
         assert ("2..64 levels" in output.with_suffix(".md").read_text()) == (subject == "levels")
-        bank = next((tmp_path / subject).glob(f"bank-{subject}-*.pt"))
+        bank = next((tmp_path / "runs").glob(f"bank-{subject}-*.pt"))
         facts = Sampler(load_bank(bank), 1, 16, subject).batch(6, 1).facts
         assert bool((facts[:, 2] == (subject == "palettes")).all())
 

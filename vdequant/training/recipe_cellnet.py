@@ -99,7 +99,8 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
     device = torch.device(order.device)
     ranks = join(device)
     try:
-        folder = order.runs / f"cellnet-{order.size}"
+        half = "" if order.subject == "all" else f"-{order.subject}"  # or one half would go on where the other ended
+        folder = order.runs / f"cellnet-{order.size}{half}"
         trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(read_cellnet(order.init))

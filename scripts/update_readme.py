@@ -33,7 +33,7 @@ LEVELS = ["m=4", "m=8", "m=16"]
 COLORS = [f"palette:{colors}" for colors in (8, 16, 32, 64, 128)]
 DITHERED = [f"{loss}+fs" for loss in COLORS]
 METRICS = ("psnr", "ssim-uniform")
-ROWS = ["spp", "bilateral", "tv", "gradfun", "deband", "our-deband", "cellnet-s", "cellnet-m"]
+ROWS = ["spp", "bilateral", "tv", "gradfun", "deband", "our-deband", "cellnet-s", "cellnet-m", "cellnet-l"]
 CASES = [
     Sample(SAMPLES / "scene_555.mkv", SAMPLES / "scene_truth.mkv"),
     Sample(SAMPLES / "scene_16.gif", SAMPLES / "scene_truth.mkv", every=2),
@@ -65,7 +65,7 @@ def _table(items: Sequence[Item], losses: Sequence[str], names: Sequence[str], a
 def kodak(args: argparse.Namespace) -> str:
     """Levels a channel, from coarse to fine."""
     losses = [*LEVELS, "m=32"]
-    return _table(find_items([args.kodak]), losses, ["spp", "our-deband", "cellnet-s", "cellnet-m"], args)
+    return _table(find_items([args.kodak]), losses, ["spp", "our-deband", "cellnet-s", "cellnet-m", "cellnet-l"], args)
 
 
 def main_table(args: argparse.Namespace) -> str:
@@ -87,12 +87,14 @@ def main_table(args: argparse.Namespace) -> str:
 
 def samples(args: argparse.Namespace) -> str:
     """The shipped samples through the whole program."""
-    return samples_table(CASES, [name for name in ("deband", "cellnet-s", "cellnet-m") if name in args.rows])
+    return samples_table(
+        CASES, [name for name in ("deband", "cellnet-s", "cellnet-m", "cellnet-l") if name in args.rows]
+    )
 
 
 def speed(_: argparse.Namespace) -> str:
     """Frames a second, end to end."""
-    return bench.table(256, 240, 600, ["identity", "cellnet-s", "cellnet-m"], 0)
+    return bench.table(256, 240, 600, ["identity", "cellnet-s", "cellnet-m", "cellnet-l"], 0)
 
 
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from vdequant import frame_work
-from vdequant.frame_work import Recipe, restore_native
+from vdequant.frame_work import Recipe, Taken, finish, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
+from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
 from vdequant.restorers.base import Needs
 
@@ -83,3 +84,18 @@ def test_a_restorer_that_needs_whole_blocks_leaves_the_last_ones_in_their_cells(
     y = quantizer.quantize(torch.rand(1, 3, 43, 61, generator=torch.Generator().manual_seed(2)) * 0.5 + 0.2)
     recipe = Recipe(Blocky(), quantizer, Layout(61, 43, "rgb", 16))
     assert quantizer.cells(y).contains(restore_native(recipe, y)).all()
+
+
+@pytest.mark.parametrize("dithered", [False, True])
+def test_drawn_tiles_stay_as_they_were_stored_unless_they_are_dither(dithered: bool) -> None:
+    colors = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.3, 0.1], [1.0, 1.0, 1.0]])
+    quantizer = PaletteQuantizer(colors)
+    y = colors[torch.randint(3, (8, 8), generator=torch.Generator().manual_seed(4))].permute(2, 0, 1)[None]
+    y = y.repeat(1, 1, 1, 4)
+    y = torch.cat([y, torch.zeros(1, 3, 16, 32)], dim=-2)
+    recipe = Recipe(Gray(), quantizer, Layout(32, 24, "rgb", 16), dithered=dithered)
+    taken = Taken(y, None, (), recipe.output)
+    done = torch.stack(finish(recipe, taken, torch.full_like(y, 0.1), False).planes, dim=1).float() / 65535
+    same = (done - y).abs() < 1e-4
+    assert same[..., :8, :].all() != dithered
+    assert not same[..., 15:, :].any()  # tiles of the last row of the texture and seven flat ones repeat as well

@@ -24,7 +24,9 @@ from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.mean_cells import dithered_cells
+from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
+from vdequant.quantizers.textures import repeated_textures
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage
 from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split
@@ -256,8 +258,19 @@ def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> T
     return Taken(y if recipe.placing is None else recipe.placing.onto_blocks(y), geometry, planes, layout)
 
 
+def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor) -> Tensor:
+    """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that repeats as tiles of drawings do.
+
+    This looks at whole pictures, whatever parts of them the restorer was given.
+    """
+    if recipe.dithered or not isinstance(recipe.quantizer, PaletteQuantizer):
+        return restored
+    return torch.where(repeated_textures(y), y, restored)
+
+
 def _kept(recipe: Recipe, y: Tensor, restored: Tensor, geometry: Geometry) -> Tensor:
-    """The restored picture with the stored one where the user's mask says so."""
+    """The restored picture with the stored one where it was drawn like that, or the user's mask says so."""
+    restored = keep_textures(recipe, y, restored)
     if recipe.keep is None:
         return restored
     keep = recipe.keep.to(y) if recipe.placing is None else recipe.placing.onto_blocks(recipe.keep.to(y))

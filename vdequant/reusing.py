@@ -50,7 +50,7 @@ from vdequant.temporal.reuse_shifts import Digests, code_digests
 from vdequant.temporal.reuse_windows import Box, Grain, Window
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
-LARGEST_HALO = 64  # beyond, windows are mostly halo
+LARGEST_HALO = 72  # beyond, windows are mostly halo
 MOST_TOGETHER, TOGETHER_PIXELS = 16, 1 << 20  # frames that are worked on as one, and pixels of all of them
 # Cells that bind single pixels. Those of dithered pictures are moved into place in rounds that look at the whole
 # picture, and those that come in blocks see as far as their blocks.

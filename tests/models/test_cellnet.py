@@ -80,7 +80,10 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
         read_cellnet(tmp_path / "net.safetensors")
 
 
-@pytest.mark.parametrize(("name", "radius", "macs"), [("cellnet-s", 16, 24_000), ("cellnet-m", 64, 82_000)])
+@pytest.mark.parametrize(
+    ("name", "radius", "macs"),
+    [("cellnet-s", 16, 24_000), ("cellnet-m", 64, 82_000), ("cellnet-l", 72, 460_000)],
+)
 def test_shipped_networks_keep_their_budget(name: str, radius: int, macs: int) -> None:
     spec, other = (read_cellnet(packaged(f"{name}-{subject}")).spec for subject in ("levels", "palettes"))
     assert spec == other

@@ -165,23 +165,6 @@ def trainer_free_network() -> torch.nn.Module:
     return Cellnet(TINY)
 
 
-def test_a_run_can_start_from_weights_with_fewer_blocks_and_is_as_good(bank: Bank, tmp_path: Path) -> None:
-    first = trainer_in(tmp_path / "a", tiny_settings(20))
-    first.run(CellnetLesson(bank))
-    deeper = cellnet_trainer(CellnetSpec(4, (1, 1)), tiny_settings(20), tmp_path / "b", torch.device("cpu"))
-    deeper.start_from(first.net)
-    batch = Sampler(bank, 2, 16).batch(2, 0)
-    given = batch.stored, batch.low, batch.high, batch.room, batch.spread, batch.facts
-    torch.testing.assert_close(deeper.average(*given), first.net(*given))
-
-
-def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
-    trainer = trainer_in(tmp_path, tiny_settings(2))
-    other = cellnet_trainer(CellnetSpec(4, (1,), context=4), tiny_settings(2), tmp_path / "b", torch.device("cpu"))
-    with pytest.raises(ValueError, match="expected weights of every layer but blocks"):
-        other.start_from(trainer.net)
-
-
 def test_loss_weighs_every_depth_alike(bank: Bank) -> None:
     batch = Sampler(bank, 2, 16).batch(6, 0)
     center = (batch.low + batch.high) / 2

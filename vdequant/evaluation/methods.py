@@ -16,8 +16,9 @@ from torch import Tensor
 from vdequant import temporal
 from vdequant.errors import UsageError
 from vdequant.evaluation.degradations import Stored
-from vdequant.frame_work import Recipe, restore_native
+from vdequant.frame_work import Recipe, keep_textures, restore_native
 from vdequant.frames import Layout
+from vdequant.quantizers import textures
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.ensemble import SelfEnsemble
 from vdequant.restorers.loading import load_restorer, weights_files
@@ -137,7 +138,8 @@ class Restoring:
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
-        code = " ".join(_checksum(path) for path in (Path(source), *_sources_of(self.additions)))
+        sources = Path(source), Path(textures.__file__), *_sources_of(self.additions)
+        code = " ".join(_checksum(path) for path in sources)
         number = str(self.engine.dtype).removeprefix("torch.")
         drawn = f" {self.drawing.key()}" if self.base == "diffusion" else ""
         return f"{self.name} {code} {_weights_of(self.base)} {number} {self.fidelity:g}{drawn}"
@@ -165,7 +167,8 @@ class Restoring:
                 tile=side,
             )
             pictures = stored.tensor().to(self.engine.device)
-            return self._steady(recipe, pictures, [restore_native(recipe, y[None]) for y in pictures])
+            steady = self._steady(recipe, pictures, [restore_native(recipe, y[None]) for y in pictures])
+            return keep_textures(recipe, pictures, steady.to(pictures.device)).cpu()
 
         return work
 

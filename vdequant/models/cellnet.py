@@ -66,7 +66,7 @@ class CellnetSpec:
 
 SMALL = CellnetSpec(channels=16, dilations=(1, 1, 2, 1))
 MEDIUM = CellnetSpec(channels=32, dilations=(1, 2, 1, 1), context=32)
-LARGE = CellnetSpec(channels=96, dilations=(1, 2, 4, 1, 2, 4, 1, 2, 1), context=96)  # to be trained on a GPU
+LARGE = CellnetSpec(channels=64, dilations=(1, 2, 1, 1, 2, 1), context=64)
 
 
 def cell_features(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> Tensor:

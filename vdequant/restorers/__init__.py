@@ -18,6 +18,7 @@ RESTORERS: dict[str, str] = {
     "deband": "vdequant.restorers.deband:Deband",
     "cellnet-s": "vdequant.restorers.cellnet:CellnetSmall",
     "cellnet-m": "vdequant.restorers.cellnet:CellnetMedium",
+    "cellnet-l": "vdequant.restorers.cellnet:CellnetLarge",
     "pix2pix": "vdequant.restorers.pix2pix:Pix2Pix",
     "pix2pix-fq": "vdequant.restorers.pix2pix_fq:Pix2PixFq",
     "pix2pix-fq+": "vdequant.restorers.pix2pix_fq:Pix2PixFqPlus",

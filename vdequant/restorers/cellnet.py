@@ -119,6 +119,15 @@ class CellnetMedium(CellnetRestorer):
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
 
 
+class CellnetLarge(CellnetRestorer):
+    """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience."""
+
+    weights = ("cellnet-l-levels", "cellnet-l-palettes")
+
+    def __init__(self) -> None:
+        super().__init__(*(fresh_cellnet(name) for name in self.weights))
+
+
 class CellnetOfFile(CellnetRestorer):
     """A network that ``vdequant train cellnet`` made: one for everything, or for what it was trained on."""
 

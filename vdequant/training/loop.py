@@ -25,6 +25,7 @@ from vdequant.training.optimizing import MuonAdamW
 from vdequant.training.parallel import Ranks
 from vdequant.training.prefetch import numbered
 from vdequant.training.sitting import Sitting, share_done
+from vdequant.training.widening import start_from
 
 
 @dataclass(frozen=True)
@@ -136,18 +137,12 @@ class Trainer(Generic[N, B]):
         return self.progress.best
 
     def start_from(self, net: nn.Module) -> None:
-        """Take the weights of ``net`` as the beginning of the run.
-
-        Its spec is the same but for fewer blocks: those it lacks answer zero at first, so the network starts as good.
+        """Take the weights of ``net`` as the beginning of the run; it may be smaller, see :mod:`.widening`.
 
         Raises:
-            ValueError: when another layer is missing or of another size.
+            ValueError: when its layers are others.
         """
-        state = net.state_dict()
-        missing = set(self.net.state_dict()) - set(state)
-        if any(not name.startswith("blocks.") for name in missing):
-            raise ValueError(f"expected weights of every layer but blocks, these are missing: {sorted(missing)}")
-        self.net.load_state_dict(state, strict=False)
+        start_from(self.net, net)
         self.average.load_state_dict(self.net.state_dict())
 
     def save(self) -> None:

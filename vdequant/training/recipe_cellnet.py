@@ -80,6 +80,16 @@ def cellnet_trainer(
     return Trainer(partial(Cellnet, spec), loss_of, settings, folder, device, ranks)
 
 
+def _beginning(init: Path, spec: CellnetSpec) -> Cellnet:
+    """The network of a file, after checking that one of ``spec`` can answer what it does."""
+    net = read_cellnet(init)
+    known = net.spec.dilations
+    if spec.dilations[: len(known)] != known or net.spec.channels > spec.channels or net.spec.context > spec.context:
+        raise UsageError(f"expected --init of a cellnet that is no larger than {spec} and begins alike, "
+                         f"got {net.spec} in {init}; leave it out or choose another --network")  # fmt: skip
+    return net
+
+
 def check_torch() -> None:
     """Training needs Muon; restoring does not."""
     if not hasattr(torch.optim, "Muon"):
@@ -103,7 +113,7 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
         folder = order.runs / f"cellnet-{order.size}{half}"
         trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
-            trainer.start_from(read_cellnet(order.init))
+            trainer.start_from(_beginning(order.init, trainer.net.spec))
         trainer.run(CellnetLesson(_bank(order.folders, order.runs, order.subject), order.subject), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,7 @@ def samples(args: argparse.Namespace) -> str:
 
 def speed(_: argparse.Namespace) -> str:
     """Frames a second, end to end."""
-    return bench.table(256, 240, 600, ["identity", "cellnet-s", "cellnet-m", "cellnet-l"], 0)
+    return bench.table(256, 240, 600, ["identity", "cellnet-s", "cellnet-m"], 0)
 
 
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {

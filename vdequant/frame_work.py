@@ -31,6 +31,7 @@ from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, 
 from vdequant.schedule.shortage import is_shortage
 from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split
 
+DRAWN_COLORS = 64  # of a palette: consoles before 1990, and Amiga; from there on textures that repeat are restored
 CERTIFIED_SIDE = 1024  # pixels; larger pictures of blocks are certified in parts
 Geometry = Grid | None  # where native pixels lie in the source; made by take_native for finish, nobody else looks
 
@@ -261,9 +262,11 @@ def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> T
 def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor) -> Tensor:
     """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that repeats as tiles of drawings do.
 
-    This looks at whole pictures, whatever parts of them the restorer was given.
+    This looks at whole pictures, whatever parts of them the restorer was given. Tiles in many colors are shaded finely,
+    and there is little that could go wrong.
     """
-    if recipe.dithered or not isinstance(recipe.quantizer, PaletteQuantizer):
+    quantizer = recipe.quantizer
+    if recipe.dithered or not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
     return torch.where(repeated_textures(y), y, restored)
 

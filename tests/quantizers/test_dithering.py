@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from gifs import as_gif
 from PIL import Image
 
 from vdequant.quantizers.dithering import dither_score, is_dithered
@@ -37,6 +38,14 @@ def test_error_diffusion_is_recognized(colors: int) -> None:
 @pytest.mark.parametrize("colors", [4, 8, 16, 32, 64])
 def test_the_same_pictures_without_it_are_not(colors: int) -> None:
     assert not is_dithered([cut(scene(seed), colors, dither=False) for seed in range(3)])
+
+
+@pytest.mark.parametrize("dither", ["floyd_steinberg", "sierra2_4a"])
+@pytest.mark.parametrize("colors", [64, 256])
+def test_gifs_of_many_colors_that_ffmpeg_dithered_are_recognized(colors: int, dither: str) -> None:
+    pictures = [torch.from_numpy(np.array(scene(seed))).permute(2, 0, 1) / 255 for seed in range(3)]
+    assert is_dithered([as_gif(picture, colors, dither) for picture in pictures])
+    assert not is_dithered([as_gif(picture, colors, "none") for picture in pictures])
 
 
 def two_tones(pattern: torch.Tensor) -> torch.Tensor:

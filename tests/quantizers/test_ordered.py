@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from fractions import Fraction
-
-import av
 import make
 import numpy as np
 import pytest
 import torch
-from av.filter import Graph
+from gifs import as_gif
 
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.ordered import is_shaded, ordered_dither
@@ -52,35 +49,13 @@ def test_patterns_of_machines_are_shades_and_checkers_are_not() -> None:
     assert not is_shaded([])
 
 
-def of_ffmpeg(colors: int, dither: str) -> torch.Tensor:
-    """The picture as ffmpeg's palettegen and paletteuse make it, as for a GIF."""
-    pixels = (PICTURE[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
-    graph = Graph()
-    source = graph.add_buffer(width=pixels.shape[1], height=pixels.shape[0], format="rgb24", time_base=Fraction(1, 25))
-    split, palette = graph.add("split"), graph.add("palettegen", f"max_colors={colors}:reserve_transparent=0")
-    use, sink = graph.add("paletteuse", f"dither={dither}"), graph.add("buffersink")
-    source.link_to(split)
-    split.link_to(use, 0, 0)
-    split.link_to(palette, 1, 0)
-    palette.link_to(use, 0, 1)
-    use.link_to(sink)
-    graph.configure()
-    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-    frame.pts = 0
-    graph.push(frame)
-    graph.push(None)
-    made = graph.pull()
-    assert isinstance(made, av.VideoFrame)
-    return torch.from_numpy(made.to_ndarray(format="rgb24")).permute(2, 0, 1) / 255
-
-
 @pytest.mark.parametrize("colors", [16, 64, 256])
 @pytest.mark.parametrize("scale", [0, 1, 2])
 def test_the_pattern_of_gifs_that_ffmpeg_made_is_found_at_any_number_of_colors(colors: int, scale: int) -> None:
-    assert is_shaded([of_ffmpeg(colors, f"bayer:bayer_scale={scale}")])
+    assert is_shaded([as_gif(PICTURE[0], colors, f"bayer:bayer_scale={scale}")])
 
 
 @pytest.mark.parametrize("colors", [16, 64, 256])
 def test_the_same_gifs_without_a_pattern_have_none(colors: int) -> None:
-    assert not is_shaded([of_ffmpeg(colors, "none")])
-    assert not is_shaded([of_ffmpeg(colors, "sierra2_4a")])
+    assert not is_shaded([as_gif(PICTURE[0], colors, "none")])
+    assert not is_shaded([as_gif(PICTURE[0], colors, "sierra2_4a")])

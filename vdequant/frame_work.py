@@ -24,6 +24,7 @@ from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.mean_cells import dithered_cells
+from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
 from vdequant.quantizers.textures import repeated_textures
@@ -145,8 +146,10 @@ def _proposal(recipe: Recipe, y: Tensor, cells: Cells) -> Tensor:
 
 def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
     """Restore native pictures ``(N, 3, H, W)``, tiled where they are large."""
-    if len(y) > 1 and isinstance(recipe.quantizer, VaryingJpeg):  # each picture has tables of its own
+    if len(y) > 1 and isinstance(recipe.quantizer, VaryingJpeg | OwnPalettes):  # each picture has tables of its own
         return torch.cat([restore_native(recipe, y[i : i + 1]) for i in range(len(y))])
+    if isinstance(recipe.quantizer, OwnPalettes):  # parts of the picture lack some of its colors
+        recipe = replace(recipe, quantizer=recipe.quantizer.of(y))
     needs = recipe.restorer.needs
 
     def work(part: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ from vdequant.frame_work import (
     take_native,
 )
 from vdequant.frames import Frame
+from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteCells
 from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.quantizers.snapping import MixedCells
@@ -61,6 +62,8 @@ def grain_of(recipe: Recipe) -> Grain | None:
     """How pictures may be cut for reuse; None where a result depends on more than what lies within the halo."""
     needs = recipe.restorer.needs
     some = torch.zeros(1, 3, PROBED, PROBED)
+    if isinstance(recipe.quantizer, OwnPalettes):  # another palette makes every pixel new
+        return None
     if not isinstance(cells_of(recipe, some), SINGLE) or needs.halo > LARGEST_HALO or needs.min_size > 1:
         return None
     return Grain(needs.halo, lcm(needs.align, needs.multiple_of, recipe.quantizer.period))

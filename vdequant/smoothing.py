@@ -15,6 +15,7 @@ from torch import Tensor
 from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of
 from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.finding import Finding
+from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
 from vdequant.temporal.base import RestoredFrame, Smoother
@@ -37,6 +38,8 @@ def choose_temporal(
     across, down = finding.native_scale
     if engine.device.type == "cuda" and info.layout.width * info.layout.height > LARGE * across * down:
         return "off", "large pictures would wait for it"
+    if isinstance(finding.quantizer, OwnPalettes):
+        return "flow", "every palette shows one place in another way"
     if finding.lossless:
         return "lock", "no codec in the way: equal colors in one place are equal"
     return "flow", "a codec shows one place in ever other ways"
@@ -49,7 +52,8 @@ def unfinished(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) ->
 
 def as_frame(recipe: Recipe, y: Tensor, restored: Tensor) -> RestoredFrame:
     """What a smoother is given of a stored native picture ``(1, 3, H, W)`` and the restored one."""
-    pixelwise = recipe.quantizer.period == 1 and not recipe.dithered
+    own = isinstance(recipe.quantizer, OwnPalettes)  # a part of a picture does not have its palette
+    pixelwise = recipe.quantizer.period == 1 and not recipe.dithered and not own
     return RestoredFrame(y, restored, partial(cells_of, recipe), pixelwise, recipe.fidelity, margin_of(recipe))
 
 

@@ -31,6 +31,7 @@ from vdequant.quantizers.known_palettes import palette_name
 from vdequant.quantizers.lattices import Lattice, find_lattice
 from vdequant.quantizers.noise import TYPICAL, YUV_ROUNDING
 from vdequant.quantizers.ordered import is_shaded
+from vdequant.quantizers.own_palettes import OwnPalettes, have_own_palettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -126,6 +127,11 @@ def _is_hopeless(picture: Tensor) -> bool:
     return picture[0].numel() > 2 * HOPELESS and len(count_colors([picture]).counts) > HOPELESS
 
 
+def _made_by_a_machine(native: list[Tensor]) -> bool:
+    """Whether the dither in pictures is a machine's, by error diffusion or with a pattern."""
+    return is_dithered(native) or is_shaded(native)
+
+
 def estimate(
     pictures: Sequence[Tensor],
     *,
@@ -160,6 +166,9 @@ def estimate(
     lattice = _lattice_of(census)
     if lattice is not None:
         finding = _on_lattice(census, lattice)
+    elif not lossy_codec and census.whole and have_own_palettes(native, dithered=_made_by_a_machine(native)):
+        own = OwnPalettes()
+        finding = _found(census, "palette", own, f"{own.describe()}, {len(census.counts)} colors seen")
     elif _has_palette(census, lossy_codec):
         finding = _with_palette(census)
     else:
@@ -168,5 +177,5 @@ def estimate(
         if not frames:
             return finding
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
-    dithered = finding.kind != "fine" and (is_dithered(native) or is_shaded(native))
+    dithered = finding.kind != "fine" and _made_by_a_machine(native)
     return finished(replace(finding, grid=grid, dithered=dithered), native)

@@ -170,6 +170,7 @@ class PaletteQuantizer:
         palette: ``(K, 3)`` colors in [0, 1], 1 <= K <= 4096; they are sorted and repeated ones dropped. Or
             ``(N, K, 3)``, a palette for each picture of every batch that is given. A palette that wants a gradient
             gets it from :meth:`soft` and, for the colors that were chosen, from the other two.
+        table: find 8-bit colors by a table of 32 MiB, which pays when many pictures have this palette.
 
     Raises:
         UsageError: for another shape.
@@ -177,7 +178,7 @@ class PaletteQuantizer:
 
     period = 1
 
-    def __init__(self, palette: Tensor) -> None:
+    def __init__(self, palette: Tensor, *, table: bool = True) -> None:
         if palette.ndim not in (2, 3) or palette.shape[-1] != 3 or not 1 <= palette.shape[-2] <= 4096:
             raise UsageError(
                 f"expected a palette of shape (K, 3) or (N, K, 3) with 1 to 4096 colors, got {tuple(palette.shape)}"
@@ -185,7 +186,7 @@ class PaletteQuantizer:
         exact = palette if palette.dtype == torch.float64 else palette.to(torch.float32)
         self.palette = exact if exact.ndim == 3 else _distinct(exact)
         fixed = self.palette.detach().to("cpu", torch.float32)
-        self._each = [PaletteQuantizer(one) for one in fixed] if fixed.ndim == 3 else []
+        self._each = [PaletteQuantizer(one, table=False) for one in fixed] if fixed.ndim == 3 else []
         # Per color the six reaches and the room, with one more row for the unknown color, index -1: none at all.
         self._reach = fixed
         if fixed.ndim == 2:
@@ -193,10 +194,8 @@ class PaletteQuantizer:
             self._reach = torch.cat([own, torch.zeros(1, 7)])
         codes = (fixed * 255).round()
         # Almost every palette is of 8-bit colors: then a table by color code replaces the search for the nearest.
-        self._is_8_bit = bool(((fixed * 255 - codes).abs() < 1e-3).all())
+        self._is_8_bit = table and bool(((fixed * 255 - codes).abs() < 1e-3).all())
         self._absent = _repeated(fixed) if self._each else None  # so that they do not weigh twice in soft
-        for one in self._each:
-            one._is_8_bit = False  # a table for each picture would take 32 MiB for each picture
         self._tables: dict[torch.device, Tensor] = {}
 
     def describe(self) -> str:

@@ -22,6 +22,7 @@ from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.census import count_colors
 from vdequant.quantizers.consoles import CONSOLES, ConsoleQuantizer
 from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.palette_files import PARSERS, load_palette
 from vdequant.quantizers.palettes_from import METHODS, palette_from
@@ -42,7 +43,7 @@ FORMS = (
     "/444, /422, /420), chroma:420 or chroma:422 (with /left, /center, /topleft), "
     f"a console ({', '.join(CONSOLES)}), each also with a dither (m=4+fs: {', '.join(DITHER_KINDS)})"
 )
-LOST_FORMS = f"auto, none, palette (the clip's own), lossy:CODES (lossy:4), {FORMS}"
+LOST_FORMS = f"auto, none, palette (the clip's own), palettes (each frame's own), lossy:CODES (lossy:4), {FORMS}"
 TARGET_FORMS = f"none, random or random:SEED (12 to 22 of 24 bits), {FORMS}"
 MOST_COLORS = 4096  # of a palette: what PaletteQuantizer takes
 LARGEST_TOLERANCE = 64.0  # 8-bit codes; beyond that nothing of the source would be kept
@@ -50,8 +51,8 @@ CHROMAS = ("444", "422", "420")
 SITINGS = ("left", "center", "topleft")
 
 Kind = Literal[
-    "auto", "none", "levels", "bits", "palette", "file", "free", "console", "threshold", "otsu", "grays", "jpeg",
-    "chroma", "random", "lossy",
+    "auto", "none", "levels", "bits", "palette", "palettes", "file", "free", "console", "threshold", "otsu", "grays",
+    "jpeg", "chroma", "random", "lossy",
 ]  # fmt: skip
 
 
@@ -61,7 +62,8 @@ class Request:
 
     Attributes:
         text: as written.
-        kind: "auto" asks for :func:`~vdequant.quantizers.estimate.estimate`; "palette" for colors of the pictures;
+        kind: "auto" asks for :func:`~vdequant.quantizers.estimate.estimate`; "palette" for colors of the pictures,
+            "palettes" for those of each by itself;
             "free" for a console's colors without its limits.
         levels: of kinds "levels" and "grays".
         bits, expansion: of kind "bits".
@@ -188,7 +190,7 @@ _PREFIXES = {
 
 def _parse_one(text: str) -> Request:
     """A text without a dither."""
-    if text in ("auto", "none", "palette", "random"):
+    if text in ("auto", "none", "palette", "palettes", "random"):
         return Request(text, cast(Kind, text))
     if text in CONSOLES:
         return Request(text, "console", name=text)
@@ -225,7 +227,7 @@ def _without_limits(request: Request) -> str:
 def _can_dither(request: Request) -> bool:
     if request.kind == "console":
         return CONSOLES[request.name].rule is None
-    return request.kind not in ("auto", "none", "jpeg", "chroma", "lossy")
+    return request.kind not in ("auto", "none", "palettes", "jpeg", "chroma", "lossy")
 
 
 def parse_quantizer(text: str) -> Request:
@@ -243,7 +245,7 @@ def parse_target(text: str) -> Request:
     Raises:
         UsageError: for anything else, with the allowed forms.
     """
-    request = _parse(text, "--to", TARGET_FORMS, ("auto", "lossy"))
+    request = _parse(text, "--to", TARGET_FORMS, ("auto", "lossy", "palettes"))
     if text.partition("+")[0] == "palette":
         raise UsageError(f"expected --to palette:COLORS, such as palette:16, got {text!r}; how many colors?")
     return request
@@ -279,6 +281,8 @@ def resolve(request: Request, pictures: Sequence[Tensor]) -> Quantizer:
         raise ValueError("expected a request other than 'auto'; call estimate(pictures, ...) for that one")
     if request.kind == "palette":
         return _dithered(request, PaletteQuantizer(count_colors(pictures).most_frequent(request.colors)))
+    if request.kind == "palettes":
+        return OwnPalettes()
     if request.kind == "otsu":
         return _dithered(request, ThresholdQuantizer(0.5))
     return _dithered(request, _stated(request))

@@ -1,4 +1,4 @@
-"""GIFs with local palettes: each frame has its own, parts of frames have none, and one palette for all is told apart."""
+"""GIFs with local palettes: each frame has its own, parts of frames have none; one for all is told apart."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from training_tiles import HELD, fill, kill_and_resume, smooth_tile
 
-from vdequant.errors import InputError
-from vdequant.models.cellnet import CellnetSpec
-from vdequant.models.cellnet_weights import read_cellnet
+from vdequant.errors import InputError, UsageError
+from vdequant.models.cellnet import Cellnet, CellnetSpec
+from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
@@ -160,8 +160,6 @@ def test_validation_scores_every_kind_of_loss(bank: Bank) -> None:
 
 
 def trainer_free_network() -> torch.nn.Module:
-    from vdequant.models.cellnet import Cellnet
-
     return Cellnet(TINY)
 
 
@@ -221,6 +219,14 @@ def test_the_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["step", "2", "4", "6"]
     assert lines[-1].split(",")[1] == "2.0"
+
+
+@pytest.mark.parametrize("spec", [CellnetSpec(4, (2,)), CellnetSpec(64, (1,)), CellnetSpec(4, (1,), context=4)])
+def test_weights_that_the_network_cannot_begin_at_are_refused(spec: CellnetSpec, folder: Path, tmp_path: Path) -> None:
+    write_cellnet(Cellnet(spec), tmp_path / "other.safetensors")
+    order = Order((folder,), "s", tmp_path / "mine.safetensors", tmp_path / "runs", TrainSettings(steps=1))
+    with pytest.raises(UsageError, match="expected --init of a cellnet that is no larger"):
+        train(replace(order, init=tmp_path / "other.safetensors"))
 
 
 def test_the_recipe_writes_weights_that_load_and_a_card(folder: Path, tmp_path: Path) -> None:

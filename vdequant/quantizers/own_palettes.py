@@ -15,6 +15,7 @@ from vdequant.checks import check_picture
 from vdequant.quantizers.palette import PaletteCells, PaletteQuantizer
 from vdequant.quantizers.per_picture import JoinedCells
 
+DEEPEST = 65535  # codes of the deepest samples; those of 8 bits are the same numbers in these
 MOST = 256  # colors of a picture; of one that has more, as a menu laid over a frame may, the most frequent ones
 MANY = 1.5  # times as many colors in all as in one picture: with one palette for all there are at most a few more
 # Share of the most colors of a picture that the others have at least, and where nothing is dithered, of a power of two
@@ -33,10 +34,11 @@ class OwnPalettes:
 
     def of(self, y: Tensor) -> PaletteQuantizer:
         """The quantizer of a whole stored picture ``(1, 3, H, W)``."""
-        colors, counts = torch.unique(y[0].flatten(1).T, dim=0, return_counts=True)
-        if len(colors) > MOST:
-            colors = colors[counts.argsort(descending=True, stable=True)[:MOST]]
-        return PaletteQuantizer(colors, table=False)
+        packed, counts = torch.unique(_packed(y[0], DEEPEST), return_counts=True)
+        if len(packed) > MOST:
+            packed = packed[counts.argsort(descending=True, stable=True)[:MOST]]
+        codes = torch.stack([packed >> 32, packed >> 16 & DEEPEST, packed & DEEPEST], dim=1)
+        return PaletteQuantizer(codes.to(torch.float32) / DEEPEST, table=False)
 
     def quantize(self, x: Tensor) -> Tensor:
         """``x``: what a picture's own colors would make of it."""
@@ -67,7 +69,7 @@ def have_own_palettes(pictures: Sequence[Tensor], *, dithered: bool) -> bool:
     Args:
         dithered: a machine made these pictures from finer ones.
     """
-    colors = [set(torch.unique(_packed(picture)).tolist()) for picture in pictures]
+    colors = [set(torch.unique(_packed(picture, 255)).tolist()) for picture in pictures]
     counts = [len(own) for own in colors]
     fewest, most = min(counts, default=0), max(counts, default=0)
     if len(colors) < 2 or fewest < 2 or most > MOST or len(set().union(*colors)) < MANY * most:
@@ -80,6 +82,8 @@ def have_own_palettes(pictures: Sequence[Tensor], *, dithered: bool) -> bool:
     return fewest > ALIKE[1] * asked
 
 
-def _packed(picture: Tensor) -> Tensor:
-    red, green, blue = (picture * 255).round().to(torch.int32)
-    return (red << 16 | green << 8 | blue).flatten()
+def _packed(picture: Tensor, top: int) -> Tensor:
+    """``(H * W,)`` int64: the samples of each pixel as codes up to ``top``, one behind the other."""
+    red, green, blue = (picture * top).round().to(torch.int64)
+    packed: Tensor = red << 32 | green << 16 | blue
+    return packed.flatten()

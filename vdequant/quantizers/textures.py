@@ -61,7 +61,7 @@ def _add_repeated(planes: NDArray[np.float32], period: int, result: Mask) -> Non
 
 def _equal(one: NDArray[np.float32], other: NDArray[np.float32]) -> Mask:
     """Which pixels of ``(3, h, w)`` are the same in all three samples."""
-    same = one[0] == other[0]
+    same: Mask = one[0] == other[0]
     for a, b in zip(one[1:], other[1:], strict=True):
         same &= a == b
     return same

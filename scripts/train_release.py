@@ -30,7 +30,10 @@ def tell(trainer: CellnetTrainer | JpegTrainer, loss: float) -> None:
 def release_jpegnet(args: argparse.Namespace, settings: TrainSettings) -> None:
     """Train, resume or finish dequantizernet+."""
     output = WEIGHTS / "dequantizernet-plus.safetensors"
-    order = JpegOrder(tuple(args.tiles), output, args.runs, settings, args.device, args.threads, CARD)
+    order = JpegOrder(
+        tuple(args.tiles), output, args.runs, settings, args.device, args.threads, CARD, init=args.init,
+        before=args.before,
+    )  # fmt: skip
     trainer = train_jpegnet(order, tell)
     print(f"{output}: {trainer.steps} steps, {trainer.best}")
 

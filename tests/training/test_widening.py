@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from vdequant.models.cellnet import Cellnet, CellnetSpec
+from vdequant.models.jpegnet import Jpegnet, JpegnetSpec
 from vdequant.training.widening import start_from
 
 SMALLER = CellnetSpec(4, (1, 2), context=4)
@@ -67,3 +68,32 @@ def test_a_network_that_is_too_large_is_refused(spec: CellnetSpec) -> None:
 def test_a_network_of_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="these are missing"):
         start_from(nn.Sequential(nn.Conv2d(3, 4, 3)), shaken(SMALLER))
+
+
+def shaken_jpegnet(spec: JpegnetSpec) -> Jpegnet:
+    torch.manual_seed(5)
+    net = Jpegnet(spec)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return net
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        JpegnetSpec((4, 6), (1, 1)),
+        JpegnetSpec((7, 6), (1, 1)),
+        JpegnetSpec((4, 9), (1, 2)),
+        JpegnetSpec((8, 8), (2, 3)),
+    ],
+    ids=["the same", "finer level wider", "coarser level wider and deeper", "all of it larger"],
+)
+def test_a_larger_u_net_answers_what_the_smaller_one_did(after: JpegnetSpec) -> None:
+    smaller = shaken_jpegnet(JpegnetSpec((4, 6), (1, 1)))
+    torch.manual_seed(7)
+    larger = Jpegnet(after)
+    start_from(larger, smaller)
+    picture = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    steps = torch.full((2, 8, 8), 12.0)
+    torch.testing.assert_close(larger(picture, steps, steps), smaller(picture, steps, steps), rtol=0, atol=1e-5)

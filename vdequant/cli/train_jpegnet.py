@@ -18,13 +18,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
         UsageError: an option out of range or one that this network does not have.
     """
     settings = settings_of(args)
-    if args.init is not None:
-        raise UsageError("expected no --init for dequantizernet+: it starts from random weights, or its checkpoint")
     if settings.side % 16 or settings.side > 96:
         raise UsageError(f"expected --side as a multiple of 16 up to 96, got {settings.side}")
     from vdequant.training.recipe_jpegnet import JpegOrder, train_jpegnet
 
-    order = JpegOrder(tuple(args.data), args.output, args.runs, settings, args.device, args.threads)
+    order = JpegOrder(tuple(args.data), args.output, args.runs, settings, args.device, args.threads, init=args.init)
     return say_trained(args, console, train_jpegnet(order, told_on(console)))
 
 

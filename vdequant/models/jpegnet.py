@@ -35,8 +35,8 @@ class JpegnetSpec:
         blocks: residual blocks of each level, on the way down (and the same number on the way up but for the last).
     """
 
-    channels: tuple[int, ...] = (48, 96, 128)
-    blocks: tuple[int, ...] = (2, 2, 4)
+    channels: tuple[int, ...] = (96, 128, 128)
+    blocks: tuple[int, ...] = (3, 2, 4)
 
     @property
     def radius(self) -> int:

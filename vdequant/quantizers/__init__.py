@@ -33,4 +33,6 @@ DITHER_KINDS = (
     "column",
     "bluenoise",
     "playstation",
+    "knoll4",
+    "knoll8",
 )

@@ -19,11 +19,12 @@ from vdequant.checks import check_choice, check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.base import Cells, Quantizer, per_picture
-from vdequant.quantizers.dither_orders import PATTERNS, PERIODS, thresholds
+from vdequant.quantizers.dither_orders import LISTS, PATTERNS, PERIODS, thresholds
 from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.pattern_cells import PatternCells, ordered_boxes
+from vdequant.quantizers.positional import positional
 from vdequant.quantizers.rows import from_rows, to_rows
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, gray
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -108,7 +109,8 @@ class DitherQuantizer:
     Args:
         inner: levels per channel, one palette, or gray levels.
         kind: one of DITHER_KINDS: "fs" (Floyd-Steinberg), "atkinson", "jarvis", "bayer2", "bayer4", "bayer8",
-            "checkerboard", "column", "bluenoise", "playstation".
+            "checkerboard", "column", "bluenoise", "playstation", "knoll4", "knoll8" (positional; between levels, which
+            need no more than two values to keep a mean, the same as "bayer4" and "bayer8").
 
     Raises:
         UsageError: for another kind, or a quantizer that has no levels or colors to mix.
@@ -124,6 +126,11 @@ class DitherQuantizer:
     def ordered(self) -> bool:
         """Whether a fixed pattern decides; otherwise errors are diffused."""
         return self.kind in PATTERNS
+
+    @property
+    def _listed(self) -> bool:
+        """Whether places choose from lists of palette colors."""
+        return self.kind in LISTS and isinstance(self._values, PaletteQuantizer)
 
     @property
     def period(self) -> int:
@@ -149,6 +156,8 @@ class DitherQuantizer:
     def quantize(self, x: Tensor) -> Tensor:
         """The dithered picture; every pixel is a value of the inner quantizer. Error diffusion runs on the CPU."""
         x = self._wanted(x.detach())
+        if self._listed:
+            return self._positional(x)
         if self.ordered:
             mixture, pattern = self._mixture(x), self._thresholds(x)
             if isinstance(self._values, UniformQuantizer):
@@ -165,15 +174,21 @@ class DitherQuantizer:
             stored = diffuse(flat.numpy(), _nearest_colors(self._values.palette), KERNELS[self.kind])
         return torch.from_numpy(stored).to(x)
 
+    def _positional(self, x: Tensor) -> Tensor:
+        """Each place's color of its pixel's list."""
+        count = LISTS[self.kind]
+        ranks = (self._thresholds(x) * count).long().expand(len(x), -1, -1).reshape(-1)
+        return from_rows(positional(to_rows(x), ranks, count, self._values.palette.to(x)), x)
+
     def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
         """Ordered: eq. 8 and 10 of *map* with the two values of the mixture, x moved by the pattern's offset.
 
         The offset ``(0.5 - threshold) * (lighter - darker)`` is what an ordered dither adds before rounding. Error
-        diffusion has no local form: given is its expected value, x itself within the range of the stored values,
-        whatever ``k`` is; this does not tend to :meth:`quantize`, but its local means do.
+        diffusion and lists of colors have no such form: given is the expected value, x itself within the range of the
+        stored values, whatever ``k`` is; this does not tend to :meth:`quantize`, but its local means do.
         """
         x = self._wanted(x)
-        if not self.ordered:
+        if not self.ordered or self._listed:
             return torch.maximum(torch.minimum(x, self._end(x, 1)), self._end(x, 0))
         mixture, sharpness = self._mixture(x), per_picture(k, x, 4)
         weight = torch.sigmoid(2 * sharpness * mixture.contrast * (mixture.share - self._thresholds(x)))

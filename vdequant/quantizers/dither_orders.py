@@ -45,9 +45,16 @@ PATTERNS: dict[str, Callable[[int, int, torch.device], Tensor]] = {
     "column": partial(_tiled, _COLUMNS),
     "bluenoise": blue_noise,
     "playstation": partial(_tiled, PLAYSTATION),
+    "knoll4": partial(_bayer, 4),
+    "knoll8": partial(_bayer, 8),
 }
+# Patterns whose places choose from a list of colors, and the length of the list; see positional
+LISTS = {"knoll4": 16, "knoll8": 64}
 # Pixels after which each repeats, across and down
-PERIODS = {"bayer2": 2, "bayer4": 4, "bayer8": 8, "checkerboard": 2, "column": 2, "bluenoise": SIDE, "playstation": 4}
+PERIODS = {
+    "bayer2": 2, "bayer4": 4, "bayer8": 8, "checkerboard": 2, "column": 2, "bluenoise": SIDE, "playstation": 4,
+    "knoll4": 4, "knoll8": 8,
+}  # fmt: skip
 
 
 def thresholds(kind: str, height: int, width: int, device: torch.device) -> Tensor:

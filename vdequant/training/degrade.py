@@ -5,20 +5,27 @@ Uniform lattices are made on the fly (see ``data``); what is expensive to make i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from vdequant.media.roundtrip import h264_roundtrip
 from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.dither_orders import bayer_ranks
 from vdequant.quantizers.palette import PaletteQuantizer, axis_reach, half_gaps, nearest_index
+from vdequant.quantizers.positional import positional
+from vdequant.quantizers.rows import from_rows, to_rows
 from vdequant.quantizers.uniform import Expansion, UniformQuantizer
 
 PATTERNED = ("bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise")
-DITHERS = {"none": 0.5, "error diffusion": 0.28, "ordered": 0.22}  # shares of the palettes
+DITHERS = {"none": 0.46, "error diffusion": 0.26, "ordered": 0.12, "listed": 0.08, "offset": 0.08}  # of the palettes
+STRENGTHS = (0.25, 0.5, 1.0)  # of lists of colors
+OFFSETS = (8.0, 64.0)  # codes between the least and the largest offset that is added before the nearest color is taken
 FIXED_SHARE = 0.08  # of the palettes do not come from the picture: a few levels of each channel
 
 
@@ -81,7 +88,11 @@ def used_palette(image: Image.Image, index: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def palette_record(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Generator) -> PaletteRecord:
-    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette, half of the time with dither, see DITHERS."""
+    """Cut ``tile`` (``(H, W, 3)`` uint8) to a random palette, half of the time with dither, see DITHERS.
+
+    Patterns: mixtures of two colors ("ordered"), lists of colors as of Photoshop and gifsicle ("listed"), or offsets
+    that are added before the nearest color is taken, as ffmpeg's paletteuse does ("offset").
+    """
     fixed = rng.random() < FIXED_SHARE
     palette = fixed_palette(rng) if fixed else random_palette(tile, others, rng)
     dither = str(rng.choice(list(DITHERS), p=list(DITHERS.values())))
@@ -91,17 +102,50 @@ def palette_record(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Ge
         kind = Image.Dither.FLOYDSTEINBERG if dither == "error diffusion" else Image.Dither.NONE
         image = Image.fromarray(tile).quantize(palette=palette, dither=kind)
     colors, index = used_palette(image, np.asarray(image))
-    if dither == "ordered" and len(colors) > 1:
-        index = _patterned(tile, colors, str(rng.choice(PATTERNED)))
+    if dither in PATTERNS and len(colors) > 1:
+        index = _patterned(tile, colors, PATTERNS[dither], rng)
     return PaletteRecord(index, colors, reach_of(colors), dither != "none", np.zeros(index.shape, bool))
 
 
-def _patterned(tile: np.ndarray, colors: np.ndarray, kind: str) -> np.ndarray:
-    """Index map of ``tile`` dithered to ``colors`` (sorted, distinct) by a fixed pattern."""
+Pattern = Callable[[Tensor, PaletteQuantizer, np.random.Generator], Tensor]
+
+
+def _mixed(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
+    """Mixtures of two colors."""
+    return DitherQuantizer(quantizer, str(rng.choice(PATTERNED))).quantize(picture)
+
+
+def _ranks(picture: Tensor, side: int) -> Tensor:
+    """Bayer's ranks of all places, ``(H * W,)``."""
+    height, width = picture.shape[-2:]
+    return bayer_ranks(side).repeat(-(-height // side), -(-width // side))[:height, :width].reshape(-1)
+
+
+def _listed(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
+    """Places choose from lists of colors."""
+    side, strength = int(rng.choice([4, 8])), float(rng.choice(STRENGTHS))
+    shown = positional(to_rows(picture), _ranks(picture, side).long(), side * side, quantizer.palette, strength)
+    return from_rows(shown, picture)
+
+
+def _offset(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
+    """Places add to all channels alike, before the nearest color is taken."""
+    side = int(rng.choice([4, 8]))
+    width = float(np.exp(rng.uniform(*np.log(OFFSETS)))) / 255
+    offset = ((_ranks(picture, side) + 0.5) / side**2 - 0.5) * width
+    return quantizer.quantize((picture + offset.view(picture.shape[-2:])).clamp(0, 1))
+
+
+PATTERNS: dict[str, Pattern] = {"ordered": _mixed, "listed": _listed, "offset": _offset}
+
+
+def _patterned(tile: np.ndarray, colors: np.ndarray, pattern: Pattern, rng: np.random.Generator) -> np.ndarray:
+    """Index map of ``tile`` dithered to ``colors`` (sorted, distinct) by a fixed pattern, either way round."""
     quantizer = PaletteQuantizer(torch.from_numpy(colors).float() / 255)
     picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
-    stored = DitherQuantizer(quantizer, kind).quantize(picture)
-    flat = stored[0].permute(1, 2, 0).reshape(-1, 3)
+    turned = rng.random() < 0.5
+    stored = pattern(picture.mT.contiguous() if turned else picture, quantizer, rng)
+    flat = to_rows(stored.mT if turned else stored)
     return nearest_index(flat, quantizer.palette).reshape(tile.shape[:2]).numpy().astype(np.uint8)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vdequant.errors import UsageError
 from vdequant.models.jpegnet import SHIPPED, Jpegnet, JpegnetSpec
-from vdequant.models.jpegnet_weights import write_jpegnet
+from vdequant.models.jpegnet_weights import read_jpegnet, write_jpegnet
 from vdequant.training.data import SIDE, gradient
 from vdequant.training.export import own_data, run_facts
 from vdequant.training.jpeg_pairs import JpegBatch
@@ -29,9 +30,9 @@ JPEG. {parameters:,} parameters (half precision), {macs:,} multiply-accumulates 
 {data}
 - **Degradations**: libjpeg at qualities 1 to 95, mostly 5 to 60; chroma 4:2:0 (72 %), 4:4:4 and 4:2:2; 12 % of the
   crops with tables of other shapes; 10 % without being told tables and grid.
-- **Training**: {steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16 autocast),
-  Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train dequantizernet+`, source revision
-  {revision}.
+- **Training**: {before}{steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device}
+  (bf16 autocast), Muon and AdamW at {rate}, cosine, moving average of the weights. `vdequant train
+  dequantizernet+`, source revision {revision}.
 - **Gain on held-back pictures**, in dB over JPEG's own decode, before projection into the cells: {scores}.
 - **Limits**: 8-bit baseline tables; pictures that were compressed more than once were not trained on.
 """
@@ -50,6 +51,8 @@ class JpegOrder:
         threads: intra-op threads on a CPU.
         card: lines of the model card on licence and data; None names the folders.
         spec: size of the network.
+        init: weights to start from; they may be of a smaller network.
+        before: a sentence of the card on the weights that the run starts from.
     """
 
     folders: tuple[Path, ...]
@@ -60,6 +63,18 @@ class JpegOrder:
     threads: int = 1
     card: str | None = None
     spec: JpegnetSpec = SHIPPED
+    init: Path | None = None
+    before: str = ""
+
+
+def _beginning(init: Path, spec: JpegnetSpec) -> Jpegnet:
+    """The network of a file, after checking that one of ``spec`` can answer what it does."""
+    net = read_jpegnet(init)
+    sizes = [*zip(net.spec.channels, spec.channels, strict=False), *zip(net.spec.blocks, spec.blocks, strict=False)]
+    if len(net.spec.channels) != len(spec.channels) or any(known > new for known, new in sizes):
+        raise UsageError(f"expected --init of a network that is no larger than {spec}, got {net.spec} in {init}; "
+                         "leave it out")  # fmt: skip
+    return net
 
 
 def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] | None = None) -> JpegTrainer:
@@ -67,6 +82,7 @@ def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] |
 
     Raises:
         InputError: when the folders hold no picture of at least 256x256.
+        UsageError: when the weights to start from are of a larger network.
     """
     torch.set_num_threads(order.threads)
     order.runs.mkdir(parents=True, exist_ok=True)
@@ -75,6 +91,8 @@ def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] |
     try:
         folder = order.runs / "dequantizernet-plus"
         trainer: JpegTrainer = Trainer(lambda: Jpegnet(order.spec), loss_of, order.settings, folder, device, ranks)
+        if order.init is not None and trainer.steps == 0:
+            trainer.start_from(_beginning(order.init, order.spec))
         trainer.run(JpegLesson.of_folders(list(order.folders)), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
@@ -106,5 +124,6 @@ def _card(order: JpegOrder, trainer: JpegTrainer) -> str:
         data=order.card or own_data(order.folders),
         macs=order.spec.macs,
         radius=order.spec.radius,
+        before=f"{order.before} Then " if order.before else "",
         **run_facts(trainer),
     )

@@ -15,17 +15,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-NEW = ("blocks.", "context.")  # layers of a cellnet that may be missing: they answer zero, or nobody listens to them
+NEW = (".blocks.", ".context.")  # layers that may be missing: they answer zero, or nobody listens to them
 
 
-def _widened(known: Tensor, fresh: Tensor, name: str) -> Tensor:
-    """``fresh``, with ``known`` in its corner and zero where its rows would listen to what was not there."""
+def _widened(known: Tensor, fresh: Tensor, name: str, rows: int) -> Tensor:
+    """``fresh``, with ``known`` in its corner and zero where its rows (an axis) would listen to what was not there."""
     if known.dim() != fresh.dim() or any(a > b for a, b in zip(known.shape, fresh.shape, strict=True)):
         raise ValueError(f"expected {name} no larger than {tuple(fresh.shape)}, got {tuple(known.shape)}")
     result = fresh.clone()
-    result[: len(known)] = 0
+    result.narrow(rows, 0, known.shape[rows]).zero_()
     result[tuple(slice(side) for side in known.shape)] = known
     return result
+
+
+def _transposed(net: nn.Module) -> set[str]:
+    """Weights whose second axis is the channels of the answer."""
+    return {f"{name}.weight" for name, layer in net.named_modules() if isinstance(layer, nn.ConvTranspose2d)}
 
 
 def start_from(net: nn.Module, smaller: nn.Module) -> None:
@@ -35,9 +40,11 @@ def start_from(net: nn.Module, smaller: nn.Module) -> None:
         ValueError: when another layer is missing, or one is wider or has another kernel.
     """
     known, fresh = smaller.state_dict(), net.state_dict()
-    missing = [name for name in fresh if name not in known and not name.startswith(NEW)]
+    missing = [name for name in fresh if name not in known and not any(part in f".{name}" for part in NEW)]
     if missing or set(known) - set(fresh):
         raise ValueError(f"expected weights of every layer but blocks, these are missing: {missing}, "
                          f"and these are too many: {sorted(set(known) - set(fresh))}")  # fmt: skip
+    turned = _transposed(net)
     with torch.no_grad():
-        net.load_state_dict({name: _widened(known[name], fresh[name], name) for name in known}, strict=False)
+        wider = {name: _widened(known[name], fresh[name], name, rows=int(name in turned)) for name in known}
+        net.load_state_dict(wider, strict=False)

@@ -25,7 +25,7 @@ from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.restorers.base import Restorer
 from vdequant.restorers.loading import load_restorer
 
-KINDS = ("bayer4", "bayer8", "checkerboard", "column", "fs")
+KINDS = ("bayer4", "bayer8", "knoll4", "knoll8", "checkerboard", "column", "fs")
 COLORS = (16, 32)
 NEAR = 2.0  # codes
 LINES = (((8, 8), "SCORE 001200   LIVES x03"), ((40, 200), "Press START to continue."))

@@ -27,7 +27,7 @@ from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
-from vdequant.quantizers.textures import repeated_textures
+from vdequant.quantizers.textures import repeated_textures, with_textures
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage
 from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split
@@ -262,21 +262,29 @@ def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> T
     return Taken(y if recipe.placing is None else recipe.placing.onto_blocks(y), geometry, planes, layout)
 
 
-def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor) -> Tensor:
+def plain_codes(recipe: Recipe, taken: Taken) -> tuple[Tensor, ...] | None:
+    """Planes R, G and B of 8 bits, where each pixel of ``taken.y`` is made from its three samples alone, else None."""
+    if not recipe.exact or recipe.placing is not None or taken.geometry is not None:
+        return None
+    return taken.planes if (taken.layout.model, taken.layout.bits) == ("rgb", 8) else None
+
+
+def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None) -> Tensor:
     """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that repeats as tiles of drawings do.
 
     This looks at whole pictures, whatever parts of them the restorer was given. Tiles in many colors are shaded finely,
-    and there is little that could go wrong.
+    and there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster.
     """
     quantizer = recipe.quantizer
     if recipe.dithered or not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
-    return torch.where(repeated_textures(y), y, restored)
+    return with_textures(y, restored, repeated_textures(y if codes is None else torch.stack(codes, 1)))
 
 
-def _kept(recipe: Recipe, y: Tensor, restored: Tensor, geometry: Geometry) -> Tensor:
+def _kept(recipe: Recipe, taken: Taken, restored: Tensor) -> Tensor:
     """The restored picture with the stored one where it was drawn like that, or the user's mask says so."""
-    restored = keep_textures(recipe, y, restored)
+    y, geometry = taken.y, taken.geometry
+    restored = keep_textures(recipe, y, restored, plain_codes(recipe, taken))
     if recipe.keep is None:
         return restored
     keep = recipe.keep.to(y) if recipe.placing is None else recipe.placing.onto_blocks(recipe.keep.to(y))
@@ -301,7 +309,7 @@ def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Res
         restored: ``(N, 3, H, W)`` float32 in [0, 1], for ``taken.y``.
         certify: also count the samples that lie in their cells.
     """
-    restored = _kept(recipe, taken.y, restored, taken.geometry)
+    restored = _kept(recipe, taken, restored)
     inside, samples = None, 0
     if certify:
         inside = _count_inside(recipe, taken.y, _as_written(recipe, restored))

@@ -31,6 +31,7 @@ from vdequant.frame_work import (
     Taken,
     cells_of,
     finish,
+    plain_codes,
     restore_native,
     restore_planes,
     take_native,
@@ -52,7 +53,7 @@ from vdequant.temporal.reuse_windows import Box, Grain, Window
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
 LARGEST_HALO = 72  # beyond, windows are mostly halo
-MOST_TOGETHER, TOGETHER_PIXELS = 16, 1 << 20  # frames that are worked on as one, and pixels of all of them
+MOST_TOGETHER, TOGETHER_PIXELS = 24, 1 << 20  # frames that are worked on as one, and pixels of all of them
 # Cells that bind single pixels. Those of dithered pictures are moved into place in rounds that look at the whole
 # picture, and those that come in blocks see as far as their blocks.
 SINGLE = (BoxCells, MixedCells, PaletteCells, PatternCells, SlabCells)
@@ -185,11 +186,9 @@ class ReusingWork:
         return job
 
     def _digests(self, taken: Taken) -> Digests | None:
-        """Digests of the stored planes where each pixel is made from its three samples alone, else None."""
-        recipe, layout = self.recipe, taken.layout
-        if not recipe.exact or recipe.placing is not None or taken.geometry is not None:
-            return None
-        return code_digests([plane[0] for plane in taken.planes]) if (layout.model, layout.bits) == ("rgb", 8) else None
+        """Digests of the stored planes where they say as much as the picture does, else None."""
+        codes = plain_codes(self.recipe, taken)
+        return None if codes is None else code_digests([plane[0] for plane in codes])
 
     def _alone(self, job: Job) -> Restored:
         (result,) = self.together([job])

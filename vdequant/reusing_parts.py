@@ -2,6 +2,9 @@
 
 before's canvas ─► moved, copies ─┐                 before's restored picture ─► moved, copies ─┐
 stored ─► windows ─► first part ──┴► canvas ─► windows ─► last part ─► answers, into the cells ─┴► result
+
+A restorer's own first part is what it sees of each pixel. That is quickly made again, and keeping it took longer: its
+first two parts are one here.
 """
 
 from __future__ import annotations
@@ -22,8 +25,8 @@ from vdequant.frame_work import Recipe, cells_of, margin_of
 from vdequant.models.parts import Part
 from vdequant.quantizers.base import Cells, toward_cells
 from vdequant.restorers.base import Parted
-from vdequant.temporal.reuse_batches import Batch, batched, shares
-from vdequant.temporal.reuse_canvas import Canvas
+from vdequant.temporal.reuse_batches import Batch, batched, spots
+from vdequant.temporal.reuse_canvas import Bits, Canvas, bits_of
 from vdequant.temporal.reuse_parts import Copy, PartPlan
 from vdequant.temporal.reuse_shifts import STILL, overlap
 from vdequant.temporal.reuse_tiles import Place, Shape, Tiles, cover
@@ -40,9 +43,12 @@ Made = list[tuple[Batch, Tensor]]  # as many or more tiles (N, C, h, w)
 
 
 def parts_of(recipe: Recipe) -> tuple[Part, ...]:
-    """The parts that the recipe's restorer can be run in; () for none."""
+    """The parts that the recipe's restorer is run in; () where it cannot be cut."""
     restorer = recipe.restorer
-    return restorer.parts if isinstance(restorer, Parted) and restorer.needs.multiple_of == 1 else ()
+    if not isinstance(restorer, Parted) or restorer.needs.multiple_of > 1 or len(restorer.parts) < 2:
+        return ()
+    seen, first, *others = restorer.parts
+    return Part(seen.halo + first.halo, first.layers, seen.other + first.other), *others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,26 +86,28 @@ class PartedWork:
 
     Args:
         recipe: what decides a result; its restorer is a :class:`~vdequant.restorers.base.Parted`.
-        turn: is held for everything but the network, and never while waiting for another picture.
+        turn: is held for all small steps, not for those of the network and of its cells, which take long and go to
+            other libraries, and never while waiting for another picture.
     """
 
     def __init__(self, recipe: Recipe, turn: Turn) -> None:
         if not isinstance(recipe.restorer, Parted):
             raise TypeError(f"expected a restorer that runs in parts, got {type(recipe.restorer).__name__}")
         self.recipe, self.restorer, self.turn = recipe, recipe.restorer, turn
+        self.parts = parts_of(recipe)
         self._some = cells_of(recipe, torch.zeros(1, 3, PROBED, PROBED))  # they say what kind of clip it is
 
     def whole(self, y: Tensor, inner: Canvases) -> Tensor:
         """Restore all of a picture ``(1, 3, H, W)``, and give ``inner`` what is between the parts."""
         if max(y.shape[-2:]) > self.recipe.tile:
-            tiles = _everything((y.shape[-2], y.shape[-1]), self.restorer.parts)
+            tiles = _everything((y.shape[-2], y.shape[-1]), self.parts)
             asked = Asked(y, tuple(PartPlan(STILL, (), each) for each in tiles), None, inner)
             return asked.with_tiles(self.tiles([asked])[0])
         cells = cells_of(self.recipe, y)
-        x = self.restorer.begin(y, cells)
+        x = self.restorer.go_on(1, self.restorer.begin(y, cells), cells, None)
         for at, kept in enumerate(inner, start=1):
-            kept.set_result(Canvas.holding(x, self.restorer.parts[at].halo))
-            x = self.restorer.go_on(at, x, cells, None)
+            kept.set_result(Canvas.holding(x, self.parts[at].halo))
+            x = self.restorer.go_on(at + 1, x, cells, None)
         return self._into(cells, self.restorer.answer(y, cells, x))
 
     def tiles(self, asked: Sequence[Asked]) -> list[list[Tile]]:
@@ -111,61 +119,72 @@ class PartedWork:
             By picture, what :meth:`Asked.with_tiles` wants.
         """
         with self.turn:
-            made = self._begun(asked)
-        for at in range(1, len(self.restorer.parts)):
+            begun = self._cut(asked)
+        made = [(batch, self._begun(batch, stored)) for batch, stored in begun]
+        for at in range(1, len(self.parts)):
             if asked[0].before is not None:
                 asked[0].before[0][at - 1].result()
             with self.turn:
                 batches, windows = self._windows(at, asked, made)
             made = [
-                (batch, self.restorer.go_on(at, x, self._some, partial(_blank, batch.borders)))
+                (batch, self.restorer.go_on(at + 1, x, self._some, partial(_blank, batch.borders)))
                 for batch, x in zip(batches, windows, strict=True)
             ]
-        with self.turn:
-            return self._answered(asked, made)
+        return self._answered(asked, made) if made else [[] for _ in asked]
 
-    def _begun(self, asked: Sequence[Asked]) -> Made:
-        halo, made = self.restorer.parts[0].halo, []
+    def _cut(self, asked: Sequence[Asked]) -> Made:
+        """What the first part is run on: stored windows."""
+        halo, first, cut = self.parts[0].halo, self.restorer.parts[1].halo, []
         pictures = [each.y[0].numpy() for each in asked]
         for batch in batched([each.plans[0].tiles for each in asked], halo, asked[0].size):
             height, width = (side + 2 * halo for side in batch.shape)
-            windows = np.empty((len(batch.pictures), 3, height, width), np.float32)
+            windows = np.empty((batch.windows(first), 3, height, width), np.float32)
             for slot, (picture, (top, left)) in enumerate(zip(batch.pictures, batch.places, strict=True)):
                 windows[slot] = _around(pictures[picture], top - halo, left - halo, height, width)
-            stored = torch.from_numpy(windows)
-            x = self.restorer.begin(stored, cells_of(self.recipe, stored))
-            made.append((batch, x[..., halo:-halo, halo:-halo]))
-        return made
+            windows[len(batch.pictures) :] = windows[len(batch.pictures) - 1]
+            cut.append((batch, torch.from_numpy(windows)))
+        return cut
+
+    def _begun(self, batch: Batch, stored: Tensor) -> Tensor:
+        """Run the first part on stored windows."""
+        edge, left = self.restorer.parts[0].halo, self.restorer.parts[1].halo
+        height, width = stored.shape[-2:]
+        x = self.restorer.begin(stored, cells_of(self.recipe, stored))[..., edge : height - edge, edge : width - edge]
+        blank = partial(_blank, batch.borders)
+        blank(x, left)
+        return self.restorer.go_on(1, x, self._some, blank)
 
     def _windows(self, at: int, asked: Sequence[Asked], made: Made) -> tuple[list[Batch], list[Tensor]]:
         """What part ``at`` is run on, from what the one before made."""
-        halo, size = self.restorer.parts[at].halo, asked[0].size
+        halo, size = self.parts[at].halo, asked[0].size
         batches = batched([each.plans[at].tiles for each in asked], halo, size)
         windows: list[Tensor] = []
-        given, wanted = shares([batch for batch, _ in made], len(asked)), shares(batches, len(asked))
+        cut: list[Bits] = []
+        put = [bits_of(x.permute(0, 2, 3, 1)) for _, x in made]
+        given, wanted = spots([batch for batch, _ in made], len(asked)), spots(batches, len(asked))
         for each, ours, theirs in zip(asked, given, wanted, strict=True):
             if each.before is None:
                 canvas = Canvas.empty(made[0][1], size, halo)
             else:
                 plan = each.plans[at - 1]
                 canvas = each.before[0][at - 1].result().moved(plan.ground, plan.copies)
-            for share in ours:
-                canvas.put(share.places, made[share.batch][1], share.slots)
-            windows = windows or [_empty(batch, halo, canvas.sheet) for batch in batches]
-            for share in theirs:
-                canvas.cut(share.places, windows[share.batch], share.slots)
+            canvas.put(ours, put)
+            if not windows:
+                windows = [_empty(batch, halo, canvas.sheet) for batch in batches]
+                cut = [bits_of(x) for x in windows]
+            canvas.cut(theirs, cut)
             each.inner[at - 1].set_result(canvas)  # windows are copies: from here on the canvas is the next picture's
-        pairs = zip(batches, windows, strict=True)
-        return batches, [_repeated(x, len(batch.pictures)) for batch, x in pairs]
+        for batch, bits in zip(batches, cut, strict=True):
+            bits[len(batch.pictures) :] = bits[len(batch.pictures) - 1]
+        return batches, [x.permute(0, 3, 1, 2) for x in windows]
 
     def _answered(self, asked: Sequence[Asked], made: Made) -> list[list[Tile]]:
         """Restored tiles, from what the last part made: pixel by pixel, and so all of them in one long picture."""
         tiles: list[list[Tile]] = [[] for _ in asked]
-        if not made:
-            return tiles
         pictures = [each.y[0].numpy() for each in asked]
-        stored = torch.cat([_flat(_cut(pictures, batch)) for batch, _ in made], -1)
-        answers = torch.cat([_flat(x[: len(batch.pictures)]) for batch, x in made], -1)
+        with self.turn:
+            stored = torch.cat([_flat(_cut(pictures, batch)) for batch, _ in made], -1)
+            answers = torch.cat([_flat(x[: len(batch.pictures)]) for batch, x in made], -1)
         cells = cells_of(self.recipe, stored)
         restored, first = self._into(cells, self.restorer.answer(stored, cells, answers))[0, :, 0].numpy(), 0
         for batch, _ in made:
@@ -189,27 +208,20 @@ def _everything(size: Shape, parts: tuple[Part, ...]) -> tuple[tuple[Tiles, ...]
 
 def _blank(borders: tuple[tuple[int, int, int], ...], x: Tensor, left: int) -> None:
     """Set to zero what the windows of a batch have beyond the borders of their picture."""
+    if not borders:
+        return
+    bits, (height, width) = bits_of(x), x.shape[-2:]
+    everything = slice(None)
+    sides = (slice(left), everything), (everything, slice(width - left, None)), (slice(height - left, None), everything)
     for side, first, last in borders:
-        _sides(x[first:last], left)[side].zero_()
-
-
-def _sides(x: Tensor, wide: int) -> tuple[Tensor, ...]:
-    """Strips at the top, right, bottom and left."""
-    height, width = x.shape[-2:]
-    return x[..., :wide, :], x[..., :, width - wide :], x[..., height - wide :, :], x[..., :, :wide]
+        rows, columns = (*sides, (everything, slice(left)))[side]
+        bits[first:last, :, rows, columns] = 0
 
 
 def _empty(batch: Batch, halo: int, like: Tensor) -> Tensor:
     """Windows ``(N, h, w, C)`` for a batch, with the type of ``like`` and as many channels as its last dimension."""
     height, width = (side + 2 * halo for side in batch.shape)
     return like.new_empty((batch.windows(halo), height, width, like.shape[-1]))
-
-
-def _repeated(windows: Tensor, count: int) -> Tensor:
-    """The windows as ``(N, C, h, w)``; those from number ``count`` on become the one before."""
-    if count < len(windows):
-        windows[count:] = windows[count - 1]
-    return windows.permute(0, 3, 1, 2)
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -252,7 +264,7 @@ def _moved(before: Tensor, plan: PartPlan) -> Tensor:
 
 def copy_masked(before: Tensor, result: Tensor, copy: Copy) -> None:
     """Put the pixels of the copy's mask in ``result`` ``(1, 3, H, W)`` that lie its shift farther in ``before``."""
-    here = torch.from_numpy(np.flatnonzero(copy.mask))
+    here = np.flatnonzero(copy.mask)
     there = here + (copy.shift[0] * copy.mask.shape[1] + copy.shift[1])
-    source = before.reshape(before.shape[1], -1)
-    result.view(result.shape[1], -1).index_copy_(1, here, source.index_select(1, there))
+    for source, target in zip(before[0].numpy(), result[0].numpy(), strict=True):
+        target.reshape(-1)[here] = source.reshape(-1).take(there)

@@ -43,6 +43,15 @@ def test_a_color_that_is_not_in_the_palette_is_held() -> None:
     assert not cells.contains(y + 0.1).any()
 
 
+@pytest.mark.parametrize("far", [0.003, 0.03, 0.3])
+def test_what_lies_in_a_cell_is_what_the_search_for_the_nearest_color_says(far: float) -> None:
+    random = torch.Generator().manual_seed(7)
+    quantizer = PaletteQuantizer((torch.rand(40, 3, generator=random) * 255).round() / 255)
+    y = quantizer.quantize(torch.rand(2, 3, 24, 24, generator=random))
+    x = y + far * (torch.rand(y.shape, generator=random) - 0.5)
+    assert torch.equal(quantizer.cells(y).contains(x).all(1), (quantizer.quantize(x) == y).all(1))
+
+
 def test_dither_widens_what_is_plausible_only() -> None:
     y = torch.zeros(1, 3, 1, 1)
     plain, dithered = PaletteQuantizer(PALETTE).cells(y), PaletteQuantizer(PALETTE).cells(y, dithered=True)

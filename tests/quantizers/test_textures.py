@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.textures import repeated_textures
+from vdequant.quantizers.textures import repeated_textures, with_textures
 
 GRAYS = PaletteQuantizer(torch.linspace(0, 1, 6)[:, None].expand(-1, 3))
 
@@ -60,3 +60,21 @@ def test_each_picture_of_a_batch_is_looked_at_by_itself() -> None:
 def test_small_pictures_are_taken(height: int, width: int) -> None:
     y = tile(8)[None].repeat(1, 1, 5, 5)[..., :height, :width]
     assert repeated_textures(y).all() == (max(height, width) >= 16 and min(height, width) >= 8)
+
+
+def test_stored_codes_of_a_byte_show_the_same_textures_as_their_colors() -> None:
+    codes = torch.randint(3, (2, 3, 40, 56), generator=torch.Generator().manual_seed(2)).to(torch.uint8)
+    codes[..., 8:16, 16:32] = codes[..., 8:16, :8].repeat(1, 1, 1, 2)
+    found = repeated_textures(codes)
+    assert torch.equal(found, repeated_textures(codes.float() / 255))
+    assert found.any()
+    assert not found.all()
+
+
+def test_textures_stay_as_they_were_stored_and_the_rest_is_the_restored_one() -> None:
+    y, restored = shades(40, 40), torch.rand(1, 3, 40, 40)
+    y[0, :, 10:18, 10:26] = tile(8).repeat(1, 1, 2)
+    before, found = restored.clone(), repeated_textures(y)
+    assert torch.equal(with_textures(y, restored, found), torch.where(found, y, restored))
+    assert torch.equal(with_textures(y, restored, torch.zeros_like(found)), restored)
+    assert torch.equal(restored, before)

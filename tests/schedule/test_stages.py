@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -66,6 +67,15 @@ def test_equal_frames_are_worked_on_once_and_written_every_time() -> None:
     assert sorted(seen) == [5.0, 7.0]
     assert written == [5.0, 5.0, 7.0, 5.0, 7.0, 7.0]
     assert report.unique == 2
+
+
+def test_frames_that_differ_in_transparency_alone_are_not_shared() -> None:
+    alpha = [torch.zeros(4, 8, dtype=torch.uint8), torch.ones(4, 8, dtype=torch.uint8)]
+    frames = [gray(1, 0), *(replace(gray(1, t), alpha=each) for t, each in enumerate([*alpha, alpha[1]], start=1))]
+    workers = CpuWorkers(mean_of, 1)
+    report = run_stages(frames, workers, lambda _item, _result: None)
+    workers.close()
+    assert (report.frames, report.unique) == (4, 3)
 
 
 def test_nothing_is_shared_across_the_start_of_a_segment() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from vdequant.models.cellnet import SMALL
 from vdequant.models.cellnet_parts import parts_of
-from vdequant.temporal.reuse_batches import ALONE, MOST_PIXELS, Batch, batched, shares
+from vdequant.temporal.reuse_batches import ALONE, MOST_PIXELS, Batch, batched, spots
 from vdequant.temporal.reuse_tiles import Place, Shape, Tiles, cover
 
 PARTS = parts_of(SMALL)
@@ -34,12 +34,12 @@ def all_of(tiles: tuple[Tiles, ...]) -> set[tuple[Shape, Place]]:
 def test_each_picture_finds_its_own_tiles_in_the_batches(size: Shape) -> None:
     tiles = asked(size, 5)
     batches = batched(tiles, PARTS[1].halo, size)
-    for own, parts in zip(tiles, shares(batches, 5), strict=True):
-        found = [(batches[share.batch].shape, place) for share in parts for place in share.places]
+    for number, (own, parts) in enumerate(zip(tiles, spots(batches, 5), strict=True)):
+        found = [(batches[batch].shape, place) for batch, _, place in parts]
         assert len(found) == len(set(found))
         assert set(found) == all_of(own)
-        for share in parts:
-            assert [batches[share.batch].places[slot] for slot in share.slots] == list(share.places)
+        for batch, slot, place in parts:
+            assert (batches[batch].places[slot], batches[batch].pictures[slot]) == (place, number)
 
 
 def test_tiles_of_one_shape_are_one_batch_whichever_picture_they_are_of() -> None:

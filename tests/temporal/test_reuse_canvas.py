@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vdequant.temporal.reuse_canvas import SLACK, Canvas
+from vdequant.temporal.reuse_canvas import SLACK, Canvas, bits_of
 from vdequant.temporal.reuse_parts import Copy
 
 SIZE, BORDER = (20, 30), 3
@@ -23,7 +23,7 @@ def shown(canvas: Canvas) -> Tensor:
 
 def windows_of(canvas: Canvas, places: list[tuple[int, int]], shape: tuple[int, int]) -> Tensor:
     windows: Tensor = canvas.sheet.new_empty((len(places), shape[0] + 2 * BORDER, shape[1] + 2 * BORDER, 4))
-    canvas.cut(places, windows, range(len(places)))
+    canvas.cut([(0, slot, place) for slot, place in enumerate(places)], [bits_of(windows)])
     return windows.permute(0, 3, 1, 2)
 
 
@@ -85,7 +85,7 @@ def test_windows_are_cut_with_the_border_around_them(dtype: torch.dtype) -> None
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_tiles_are_put_where_they_belong(dtype: torch.dtype) -> None:
     canvas, tiles = Canvas.holding(numbered().to(dtype), BORDER), torch.rand(2, 4, 6, 6).to(dtype)
-    canvas.put([(0, 0), (10, 24)], tiles, [1, 0])
+    canvas.put([(0, 1, (0, 0)), (0, 0, (10, 24))], [bits_of(tiles.permute(0, 2, 3, 1))])
     expected = numbered().to(dtype)
     expected[0, :, 10:16, 24:], expected[0, :, :6, :6] = tiles
     assert torch.equal(shown(canvas), expected)
@@ -93,6 +93,6 @@ def test_tiles_are_put_where_they_belong(dtype: torch.dtype) -> None:
 
 def test_windows_go_to_the_slots_that_are_theirs_and_leave_others_alone() -> None:
     canvas, windows = Canvas.holding(numbered(), BORDER), torch.zeros(3, 14, 14, 4)
-    canvas.cut([(4, 6)], windows, [2])
+    canvas.cut([(1, 2, (4, 6))], [bits_of(torch.zeros(1, 9, 9, 4)), bits_of(windows)])
     assert not windows[:2].any()
     assert torch.equal(windows[2].permute(2, 0, 1), numbered()[0, :, 1:15, 3:17])

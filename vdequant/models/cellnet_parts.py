@@ -59,9 +59,17 @@ def _rectified(x: Tensor) -> Tensor:
     return x.view(torch.int16).clamp_min(0).view(torch.bfloat16)
 
 
+def _rectify(x: Tensor) -> Tensor:
+    """:func:`_rectified` in its place."""
+    if x.dtype != torch.bfloat16:
+        return x.relu_()
+    x.view(torch.int16).clamp_min_(0)
+    return x
+
+
 def _block(x: Tensor, block: Block, reach: int, left: int, blank: Blank | None) -> Tensor:
     """A block's answer; its layers see ``reach`` pixels each, and those after it ``left`` together."""
-    hidden = _rectified(_convolved(_rectified(x), block.first, block.first.bias, reach, blank))
+    hidden = _rectify(_convolved(_rectified(x), block.first, block.first.bias, reach, blank))
     if blank is not None:
         blank(hidden, left + reach)
         x = x[..., 2 * reach : -2 * reach, 2 * reach : -2 * reach]

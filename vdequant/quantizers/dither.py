@@ -156,8 +156,8 @@ class DitherQuantizer:
     def quantize(self, x: Tensor) -> Tensor:
         """The dithered picture; every pixel is a value of the inner quantizer. Error diffusion runs on the CPU."""
         x = self._wanted(x.detach())
-        if self._listed:
-            return self._positional(x)
+        if self.kind in LISTS and isinstance(self._values, PaletteQuantizer):
+            return self._positional(x, self._values.palette)
         if self.ordered:
             mixture, pattern = self._mixture(x), self._thresholds(x)
             if isinstance(self._values, UniformQuantizer):
@@ -174,11 +174,11 @@ class DitherQuantizer:
             stored = diffuse(flat.numpy(), _nearest_colors(self._values.palette), KERNELS[self.kind])
         return torch.from_numpy(stored).to(x)
 
-    def _positional(self, x: Tensor) -> Tensor:
+    def _positional(self, x: Tensor, palette: Tensor) -> Tensor:
         """Each place's color of its pixel's list."""
         count = LISTS[self.kind]
         ranks = (self._thresholds(x) * count).long().expand(len(x), -1, -1).reshape(-1)
-        return from_rows(positional(to_rows(x), ranks, count, self._values.palette.to(x)), x)
+        return from_rows(positional(to_rows(x), ranks, count, palette.to(x)), x)
 
     def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
         """Ordered: eq. 8 and 10 of *map* with the two values of the mixture, x moved by the pattern's offset.

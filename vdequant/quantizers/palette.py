@@ -16,6 +16,8 @@ from vdequant.quantizers.softmax import soft_nearest
 
 CHUNK = 1 << 20  # pixel-color pairs held at a time: memory stays linear in pixels, and near the CPU
 
+PLAIN = 1 / 1024  # from the color to the border of its cell: in smaller cells rounding may decide who is nearest
+
 
 def nearest_index(colors: Tensor, palette: Tensor) -> Tensor:
     """Index of the nearest palette color of each row; ties go to the lower index.
@@ -123,10 +125,23 @@ class PaletteCells:
             return (moved <= _local_mean(self.high - self.stored) / 2) & (
                 moved >= -_local_mean(self.stored - self.low) / 2
             )
-        found = nearest_index(_pixels(x), self.palette)
-        known = self.index >= 0
-        same = torch.where(known, found == self.index, (_pixels(x) - _pixels(self.stored)).abs().amax(1) < 0.5 / 255)
-        return _picture(same[:, None].expand(-1, 3), x)
+        inside = self._plainly_inside(x)
+        places = (~inside).nonzero().squeeze(1)
+        if len(places):
+            near, stored, index = _pixels(x)[places], _pixels(self.stored)[places], self.index[places]
+            found = nearest_index(near, self.palette)
+            inside[places] = torch.where(index >= 0, found == index, (near - stored).abs().amax(1) < 0.5 / 255)
+        count, _, height, width = x.shape
+        return inside.view(count, 1, height, width).expand(-1, 3, -1, -1)
+
+    def _plainly_inside(self, x: Tensor) -> Tensor:
+        """Boolean ``(P,)``: so near to the stored color that no search can find another one; never where it is unknown.
+
+        At 0.71 of the way to the border the next color costs 0.6 times the room's square more, rounding 2e-7 at most.
+        """
+        red, green, blue = (x - self.stored).square_().unbind(1)
+        room = self.room[:, 0]
+        return ((red + green).add_(blue) <= room.square() / 2).logical_and_(room >= PLAIN).flatten()
 
     def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
         """See the class; dithered pictures are left alone, because their cells bind local means and not pixels.

@@ -48,13 +48,7 @@ class Batch:
         return count if count <= ROUND else -(-count // ROUND) * ROUND
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one picture has of a batch: tiles number ``slots`` at ``places``."""
-
-    batch: int
-    slots: tuple[int, ...]
-    places: tuple[Place, ...]
+Spot = tuple[int, int, Place]  # number of a batch, of a tile in it, and where that tile is in its picture
 
 
 def batched(asked: Sequence[tuple[Tiles, ...]], halo: int, size: Shape) -> list[Batch]:
@@ -81,15 +75,12 @@ def batched(asked: Sequence[tuple[Tiles, ...]], halo: int, size: Shape) -> list[
     return batches
 
 
-def shares(batches: Sequence[Batch], pictures: int) -> list[list[Share]]:
+def spots(batches: Sequence[Batch], pictures: int) -> list[list[Spot]]:
     """By picture, where its tiles are."""
-    found: list[list[Share]] = [[] for _ in range(pictures)]
+    found: list[list[Spot]] = [[] for _ in range(pictures)]
     for number, batch in enumerate(batches):
-        slots: dict[int, list[int]] = {}
-        for slot, picture in enumerate(batch.pictures):
-            slots.setdefault(picture, []).append(slot)
-        for picture, own in slots.items():
-            found[picture].append(Share(number, tuple(own), tuple(batch.places[slot] for slot in own)))
+        for slot, (picture, place) in enumerate(zip(batch.pictures, batch.places, strict=True)):
+            found[picture].append((number, slot, place))
     return found
 
 

@@ -18,9 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vdequant.temporal.reuse_batches import Spot
 from vdequant.temporal.reuse_parts import Copy
-from vdequant.temporal.reuse_shifts import Mask, Shift, overlap
-from vdequant.temporal.reuse_tiles import Place, Shape
+from vdequant.temporal.reuse_shifts import STILL, Mask, Shift, overlap
+from vdequant.temporal.reuse_tiles import Shape
+
+Bits = NDArray[Any]  # values as integers of their size; NumPy takes a fifth of the time for many small pieces
 
 WORDS = {2: torch.int16, 4: torch.int32}  # by bytes of a value
 SLACK = 48  # pixels that a frame can move in each direction on a new sheet
@@ -32,12 +35,14 @@ class Canvas:
 
     Attributes:
         sheet: ``(rows, columns, C)``.
+        bits: the same memory, see :func:`bits_of`.
         top, left: where the frame begins.
         size: of the frame, ``(H, W)``.
         border: pixels around the frame that are zero.
     """
 
     sheet: Tensor
+    bits: Bits
     top: int
     left: int
     size: Shape
@@ -47,7 +52,8 @@ class Canvas:
     def empty(like: Tensor, size: Shape, border: int) -> Canvas:
         """A new one with the channels ``(N, C, h, w)`` and the type of ``like``; nothing has been put there yet."""
         rows, columns = (side + 2 * (border + SLACK) for side in size)
-        canvas = Canvas(like.new_empty((rows, columns, like.shape[1])), border + SLACK, border + SLACK, size, border)
+        sheet = like.new_empty((rows, columns, like.shape[1]))
+        canvas = Canvas(sheet, bits_of(sheet), border + SLACK, border + SLACK, size, border)
         canvas._clear_border()
         return canvas
 
@@ -70,65 +76,66 @@ class Canvas:
         """
         steps = [self._steps(copy.mask) for copy in copies]
         lines, first = self._lines(), self._line(self.top, self.left)
-        taken = [
-            lines.index_select(0, step + (first + self._line(*copy.shift)))
-            for step, copy in zip(steps, copies, strict=True)
-        ]
+        taken = [lines.take(step + (first + self._line(*copy.shift))) for step, copy in zip(steps, copies, strict=True)]
         top, left = self.top + ground[0], self.left + ground[1]
         rows, columns = (
             range(self.border, whole - side - self.border + 1)
             for whole, side in zip(self.sheet.shape[:2], self.size, strict=True)
         )
         if top in rows and left in columns:
-            result = Canvas(self.sheet, top, left, self.size, self.border)
-            result._clear_border()
+            result = Canvas(self.sheet, self.bits, top, left, self.size, self.border)
+            if ground != STILL:
+                result._clear_border()
         else:
             result = Canvas.empty(self.sheet.permute(2, 0, 1)[None], self.size, self.border)
             sides = zip(self.size, ground, strict=True)
             (here_y, there_y), (here_x, there_x) = (overlap(side, by) for side, by in sides)
             result.picture[here_y, here_x] = self.picture[there_y, there_x]
         for step, values in zip(steps, taken, strict=True):
-            result._lines().index_copy_(0, step + result._line(result.top, result.left), values)
+            result._lines()[step + result._line(result.top, result.left)] = values
         return result
 
-    def cut(self, places: Sequence[Place], windows: Tensor, slots: Sequence[int]) -> None:
-        """Copy tiles with the border around them into those of ``windows`` ``(N, h, w, C)`` that ``slots`` names."""
-        height, width = windows.shape[1:3]
-        down, across = self.top - self.border, self.left - self.border
-        sheet, here = bits_of(self.sheet), bits_of(windows)
-        for slot, (top, left) in zip(slots, places, strict=True):
-            here[slot] = sheet[down + top : down + top + height, across + left : across + left + width]
+    def cut(self, spots: Sequence[Spot], windows: Sequence[Bits]) -> None:
+        """Copy tiles with the border around them into windows ``(N, h, w, C)``, by batch."""
+        down, across, sheet = self.top - self.border, self.left - self.border, self.bits
+        for batch, slot, (top, left) in spots:
+            window = windows[batch][slot]
+            height, width, _ = window.shape
+            window[...] = sheet[down + top : down + top + height, across + left : across + left + width]
 
-    def put(self, places: Sequence[Place], tiles: Tensor, slots: Sequence[int]) -> None:
-        """Put those of the tiles ``(N, C, h, w)`` that ``slots`` names where they belong."""
-        height, width = tiles.shape[-2:]
-        sheet, values = bits_of(self.sheet), bits_of(tiles.permute(0, 2, 3, 1))
-        for slot, (top, left) in zip(slots, places, strict=True):
+    def put(self, spots: Sequence[Spot], tiles: Sequence[Bits]) -> None:
+        """Put tiles ``(N, h, w, C)``, by batch, where they belong."""
+        sheet = self.bits
+        for batch, slot, (top, left) in spots:
+            tile = tiles[batch][slot]
             down, across = self.top + top, self.left + left
-            sheet[down : down + height, across : across + width] = values[slot]
+            sheet[down : down + tile.shape[0], across : across + tile.shape[1]] = tile
 
-    def _lines(self) -> Tensor:
-        return self.sheet.view(-1, self.sheet.shape[-1])
+    def _lines(self) -> Bits:
+        """The pixels of the sheet one after the other, each one value to NumPy, which is what it copies quickest."""
+        return self.bits.view(f"V{self.bits.shape[-1] * self.bits.itemsize}").reshape(-1)
 
     def _line(self, row: int, column: int) -> int:
-        return row * self.sheet.shape[1] + column
+        return row * int(self.bits.shape[1]) + column
 
-    def _steps(self, mask: Mask) -> Tensor:
+    def _steps(self, mask: Mask) -> NDArray[np.int64]:
         """How many lines from that of the frame's first pixel on those of the ``mask`` lie."""
-        wide = np.zeros((mask.shape[0], self.sheet.shape[1]), dtype=bool)
-        wide[:, : mask.shape[1]] = mask
-        return torch.from_numpy(np.flatnonzero(wide))
+        places = np.flatnonzero(mask)
+        rows = places // mask.shape[1]
+        rows *= self.bits.shape[1] - mask.shape[1]
+        places += rows
+        return places
 
     def _clear_border(self) -> None:
         (height, width), wide = self.size, self.border
         top, left, bottom, right = self.top, self.left, self.top + height, self.left + width
-        self.sheet[top - wide : top, left - wide : right + wide] = 0
-        self.sheet[bottom : bottom + wide, left - wide : right + wide] = 0
-        self.sheet[top:bottom, left - wide : left] = 0
-        self.sheet[top:bottom, right : right + wide] = 0
+        self.bits[top - wide : top, left - wide : right + wide] = 0
+        self.bits[bottom : bottom + wide, left - wide : right + wide] = 0
+        self.bits[top:bottom, left - wide : left] = 0
+        self.bits[top:bottom, right : right + wide] = 0
 
 
-def bits_of(x: Tensor) -> NDArray[Any]:
-    """The same memory for NumPy, which takes a fifth of the time for many small pieces."""
-    bits: NDArray[Any] = x.view(WORDS[x.element_size()]).numpy()
+def bits_of(x: Tensor) -> Bits:
+    """The same memory for NumPy."""
+    bits: Bits = x.view(WORDS[x.element_size()]).numpy()
     return bits

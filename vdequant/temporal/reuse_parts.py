@@ -125,10 +125,12 @@ def moved(mask: Mask, shift: Shift) -> Mask:
 
 def _copies(sources: list[Source], known: list[Mask], ground: int) -> tuple[Copy, ...]:
     """Copies of pixels that the ground does not have, each from one source."""
-    taken, copies = known[ground].copy(), []
+    taken, copies = known[ground], []
     for at, (source, mask) in enumerate(zip(sources, known, strict=True)):
-        fresh = mask & ~taken
-        if at != ground and fresh.any():
+        if at == ground:
+            continue
+        fresh = mask > taken  # and not taken yet
+        if fresh.any():
             copies.append(Copy(source.shift, fresh))
-            taken |= fresh
+            taken = taken | fresh
     return tuple(copies)

@@ -7,6 +7,7 @@ copied when everything that the restorer sees around it is equal, the picture's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -54,6 +55,8 @@ def overlap(size: int, moved: int) -> tuple[slice, slice]:
 
 def equal_pixels(now: Digests, before: Digests, shift: Shift) -> Mask:
     """Which pixels are those of the picture before, shifted; False where that lies outside."""
+    if shift == STILL:
+        return np.asarray(now == before)
     equal = np.zeros(now.shape, dtype=bool)
     (here_y, there_y), (here_x, there_x) = (overlap(size, by) for size, by in zip(now.shape, shift, strict=True))
     equal[here_y, here_x] = now[here_y, here_x] == before[there_y, there_x]
@@ -67,14 +70,18 @@ def reusable_pixels(equal: Mask, shift: Shift, halo: int) -> Mask:
     """
     seen: NDArray[Any] = equal.view(np.uint8)
     if bool(shift[0]) == bool(shift[1]):
-        kernel = np.ones((2 * halo + 1, 2 * halo + 1), dtype=np.uint8)
+        around = _box(2 * halo + 1, 2 * halo + 1)
         border = [0.0 if shift[0] else 1.0]
-        return cv2.erode(seen, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=border).view(np.bool_)
+        return cv2.erode(seen, around, borderType=cv2.BORDER_CONSTANT, borderValue=border).view(np.bool_)
     for axis, moved in enumerate(shift):
-        size = (1, 2 * halo + 1) if axis == 0 else (2 * halo + 1, 1)  # OpenCV: width, height
-        kernel = np.ones((size[1], size[0]), dtype=np.uint8)
-        seen = cv2.erode(seen, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=[0.0 if moved else 1.0])
+        line = _box(2 * halo + 1, 1) if axis == 0 else _box(1, 2 * halo + 1)
+        seen = cv2.erode(seen, line, borderType=cv2.BORDER_CONSTANT, borderValue=[0.0 if moved else 1.0])
     return seen.view(np.bool_)
+
+
+@lru_cache(maxsize=64)
+def _box(height: int, width: int) -> NDArray[np.uint8]:
+    return np.ones((height, width), dtype=np.uint8)
 
 
 def _spectrum(y: Tensor) -> Tensor:
@@ -129,10 +136,10 @@ class ShiftSearch:
         shares = []
         for down, across in candidates:
             y, x = rows + down, columns + across
-            inside = (y >= 0) & (y < now.shape[0]) & (x >= 0) & (x < now.shape[1])
-            # Places outside wrap to some pixel here, and are left out then.
-            there = before[y % now.shape[0], x % now.shape[1]]
-            shares.append(float(((there == wanted) & inside).mean()))
+            # Negative numbers are very large ones without a sign. Places outside are some pixel here, and left out.
+            inside = (y.view(np.uint64) < now.shape[0]) & (x.view(np.uint64) < now.shape[1])
+            same = before.take(y * now.shape[1] + x, mode="clip") == wanted
+            shares.append(np.count_nonzero(same & inside) / len(rows))
         top = int(np.argmax(shares))
         return candidates[top], shares[top]
 

@@ -26,11 +26,11 @@ Place = tuple[int, int]  # its top and left in the picture
 Region = tuple[int, int, int, int]  # top, left, bottom, right
 SHAPES: tuple[Shape, ...] = ((16, 16), (32, 32), (48, 16), (16, 48), (48, 8), (8, 48), (64, 64))
 SCANNED = SHAPES[:4]  # those that are tried where regions have gaps
-PAIRS = np.array(list(combinations_with_replacement(range(len(SHAPES)), 2))).T
 COARSE = 4  # pixels a side of the squares that hang together: bytes in a word
 CALL = 12_000_000  # multiply-accumulates in whose time a part is called once more (measured: 0.15 ms)
 WIDEST, BAND = 20, 0.3  # pixels that a band is wide at most, and share of the border that it has to run along
 NEVER, MANY = 1 << 60, 1 << 20  # the cost of what cannot be done, and tiles where a shape is not tried
+FEW = 1 << 17  # squares of which no more regions can be made than numbers of 16 bits tell apart, in a third of the time
 SPARSE = 0.7  # share of a region below which it is asked which of its tiles are needed at all
 
 
@@ -58,7 +58,8 @@ def windows(batches: tuple[Tiles, ...], halo: int, size: Shape) -> Mask:
 
 def fits(shape: Shape, size: Shape, halo: int) -> bool:
     """Whether tiles of this shape can cover a picture of this size, see :func:`starts`."""
-    return all(halo <= side and side + 2 * halo <= whole for side, whole in zip(shape, size, strict=True))
+    height, width = shape
+    return halo <= min(height, width) and height + 2 * halo <= size[0] and width + 2 * halo <= size[1]
 
 
 def starts(first: int, last: int, size: int, side: int, halo: int) -> list[int]:
@@ -95,7 +96,8 @@ def regions(needed: Mask) -> list[tuple[Region, float]]:
         padded[:height, :width] = needed
     words = padded.view(np.uint32).reshape(padded.shape[0] // COARSE, COARSE, -1)
     squares = (np.bitwise_or.reduce(words, axis=1) != 0).view(np.uint8)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(squares, connectivity=8)
+    numbers = cv2.CV_16U if squares.size < FEW else cv2.CV_32S
+    count, _, stats, _ = cv2.connectedComponentsWithStats(squares, connectivity=8, ltype=numbers)
     found = []
     for left, top, across, down, area in stats[1:count].tolist():
         bottom, right = min(height, (top + down) * COARSE), min(width, (left + across) * COARSE)
@@ -113,7 +115,7 @@ def _split(needed: Mask) -> list[Mask]:
             bands = view.copy()
             bands[:, first:last] = False
             bands = bands.T if turned else bands
-            rest = rest & ~bands
+            rest = rest > bands
             masks.append(bands)
     return [*masks, rest]
 
@@ -134,13 +136,15 @@ def _places(region: Region, size: Shape, shape: Shape, halo: int) -> list[Place]
 
 def _counts(found: NDArray[np.int64], size: Shape, shapes: NDArray[np.int64], halo: int) -> NDArray[np.int64]:
     """How many :func:`_places` there are, ``(regions, shapes)``."""
-    total = np.ones((len(found), len(shapes)), dtype=np.int64)
-    for axis, whole in enumerate(size):
-        first, last, side = found[:, axis, None], found[:, axis + 2, None], shapes[None, :, axis]
-        at_first, at_last = first < halo, last > whole - halo
-        first, last = np.where(at_first, side, first), np.where(at_last, whole - side, last)
-        total *= at_first + at_last + np.maximum(0, -((first - last) // side))
-    return total
+    sides, whole = shapes.T, np.array(size)[:, None]
+    first, last = found[:, :2, None], found[:, 2:, None]  # by region, axis and shape
+    at_first, at_last = first < halo, last > whole - halo
+    first, last = np.where(at_first, sides, first), np.where(at_last, whole - sides, last)
+    lines = np.maximum(0, -((first - last) // sides))
+    lines += at_first
+    lines += at_last
+    counts: NDArray[np.int64] = lines[:, 0] * lines[:, 1]
+    return counts
 
 
 def _bits(lines: Mask, first: int) -> list[int]:
@@ -196,9 +200,6 @@ def cover(needed: Mask, part: Part) -> tuple[Tiles, ...]:
     The picture has to be large enough for tiles of the first of :data:`SHAPES`, see :func:`fits`.
     """
     size, halo = (needed.shape[0], needed.shape[1]), part.halo
-    if not part.layers:  # what costs so little is not worth choosing
-        places = _Scan(needed, (0, 0, *size), halo).places(SHAPES[0])
-        return (Tiles(SHAPES[0], tuple(places)),) if places else ()
     found = [(region, mask, share) for mask in _split(needed) for region, share in regions(mask)]
     if not found:
         return ()
@@ -268,6 +269,13 @@ def _rounded(side: int) -> int:
     return max(16 if side > 8 else 8, -(-side // step) * step)
 
 
+@lru_cache(maxsize=16)
+def _pairs(shapes: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All pairs of numbers below ``shapes``, a number with itself too, and what a second call costs each of them."""
+    one, other = np.array(list(combinations_with_replacement(range(shapes), 2))).T
+    return one, other, np.where(one == other, 0, CALL)
+
+
 def _cheapest(costs: NDArray[np.int64], alone: NDArray[np.int64]) -> tuple[int, int]:
     """The two shapes, or one twice, that are cheapest together.
 
@@ -275,8 +283,8 @@ def _cheapest(costs: NDArray[np.int64], alone: NDArray[np.int64]) -> tuple[int, 
         costs: ``(regions, shapes)``.
         alone: of a tile of its own for each region.
     """
-    one, other = PAIRS[:, PAIRS.max(0) < costs.shape[1]]
+    one, other, calls = _pairs(costs.shape[1])
     each = np.minimum(costs[:, one], costs[:, other])
-    totals = np.minimum(each, alone[:, None]).sum(0) + np.where(one == other, 0, CALL)
+    totals = np.minimum(each, alone[:, None]).sum(0) + calls
     best = int(totals.argmin())
     return int(one[best]), int(other[best])

@@ -10,8 +10,9 @@ import pytest
 import torch
 from training_tiles import fill, smooth_tile
 
-from vdequant.models.jpegnet import JpegnetSpec
-from vdequant.models.jpegnet_weights import read_jpegnet
+from vdequant.errors import UsageError
+from vdequant.models.jpegnet import Jpegnet, JpegnetSpec
+from vdequant.models.jpegnet_weights import read_jpegnet, write_jpegnet
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.training.jpeg_pairs import JpegSampler, jpeg_roundtrip, other_tables, standard_tables
 from vdequant.training.lesson_jpeg import JpegLesson
@@ -101,3 +102,35 @@ def test_an_interrupted_run_ends_with_the_same_weights(folder: Path, tmp_path: P
     whole, again = (read_jpegnet(tmp_path / f"{name}.safetensors").state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], again[key]) for key in whole)
     assert "4:2:0" in (tmp_path / "cut.md").read_text()
+
+
+def test_a_run_begins_at_the_weights_of_a_smaller_network(folder: Path, tmp_path: Path) -> None:
+    def order(name: str, spec: JpegnetSpec, rate: float, init: Path | None) -> JpegOrder:
+        settings = TrainSettings(steps=2, batch=2, side=16, rate=rate, validate_every=0)
+        return JpegOrder(
+            (folder,),
+            tmp_path / f"{name}.safetensors",
+            tmp_path / name,
+            settings,
+            spec=spec,
+            init=init,
+            before="Small.",
+        )
+
+    smaller = order("small", TINY, 5e-3, None)
+    train_jpegnet(smaller)
+    train_jpegnet(order("large", JpegnetSpec((6, 5), (2, 1)), 0.0, smaller.output))
+    known, grown = (read_jpegnet(tmp_path / f"{name}.safetensors").float() for name in ("small", "large"))
+    picture, steps = torch.rand(1, 3, 32, 32), torch.full((1, 8, 8), 9.0)
+    assert (known(picture, steps, steps) - picture).abs().max() > 1e-3
+    torch.testing.assert_close(grown(picture, steps, steps), known(picture, steps, steps), rtol=0, atol=1e-3)
+    assert "Small. Then 2 steps" in (tmp_path / "large.md").read_text()
+
+
+def test_weights_of_a_larger_network_are_refused(folder: Path, tmp_path: Path) -> None:
+    larger = tmp_path / "larger.safetensors"
+    write_jpegnet(Jpegnet(JpegnetSpec((8, 4), (1, 1))), larger)
+    settings = TrainSettings(steps=1, batch=1, side=16, validate_every=0)
+    with pytest.raises(UsageError, match="expected --init of a network that is no larger"):
+        train_jpegnet(JpegOrder((folder,), tmp_path / "o.safetensors", tmp_path, settings, spec=TINY, init=larger))
+    assert not (tmp_path / "o.safetensors").exists()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 import pytest
 import torch
 from torch import nn
@@ -10,13 +14,14 @@ from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.jpegnet import Jpegnet, JpegnetSpec
 from vdequant.training.widening import start_from
 
+N = TypeVar("N", bound=nn.Module)
 SMALLER = CellnetSpec(4, (1, 2), context=4)
 
 
-def shaken(spec: CellnetSpec) -> Cellnet:
+def shaken(make: Callable[[], N]) -> N:
     """A network whose layers all answer something."""
     torch.manual_seed(5)
-    net = Cellnet(spec)
+    net = make()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -43,7 +48,7 @@ def answer(net: Cellnet) -> torch.Tensor:
     ids=["the same", "one block more", "wider", "a wider context", "all of it larger"],
 )
 def test_the_larger_network_answers_what_the_smaller_one_did(before: CellnetSpec, after: CellnetSpec) -> None:
-    smaller = shaken(before)
+    smaller = shaken(partial(Cellnet, before))
     torch.manual_seed(7)
     larger = Cellnet(after)
     start_from(larger, smaller)
@@ -52,7 +57,7 @@ def test_the_larger_network_answers_what_the_smaller_one_did(before: CellnetSpec
 
 def test_new_channels_get_gradients_at_the_first_step() -> None:
     larger = Cellnet(CellnetSpec(8, (1, 2), context=4))
-    start_from(larger, shaken(SMALLER))
+    start_from(larger, shaken(partial(Cellnet, SMALLER)))
     answer(larger).square().mean().backward()
     listening = larger.tail.weight.grad
     assert listening is not None
@@ -62,21 +67,12 @@ def test_new_channels_get_gradients_at_the_first_step() -> None:
 @pytest.mark.parametrize("spec", [CellnetSpec(3, (1, 2), context=4), CellnetSpec(4, (1,), context=4)])
 def test_a_network_that_is_too_large_is_refused(spec: CellnetSpec) -> None:
     with pytest.raises(ValueError, match="expected"):
-        start_from(Cellnet(spec), shaken(SMALLER))
+        start_from(Cellnet(spec), shaken(partial(Cellnet, SMALLER)))
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="these are missing"):
-        start_from(nn.Sequential(nn.Conv2d(3, 4, 3)), shaken(SMALLER))
-
-
-def shaken_jpegnet(spec: JpegnetSpec) -> Jpegnet:
-    torch.manual_seed(5)
-    net = Jpegnet(spec)
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    return net
+        start_from(nn.Sequential(nn.Conv2d(3, 4, 3)), shaken(partial(Cellnet, SMALLER)))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +86,7 @@ def shaken_jpegnet(spec: JpegnetSpec) -> Jpegnet:
     ids=["the same", "finer level wider", "coarser level wider and deeper", "all of it larger"],
 )
 def test_a_larger_u_net_answers_what_the_smaller_one_did(after: JpegnetSpec) -> None:
-    smaller = shaken_jpegnet(JpegnetSpec((4, 6), (1, 1)))
+    smaller = shaken(partial(Jpegnet, JpegnetSpec((4, 6), (1, 1))))
     torch.manual_seed(7)
     larger = Jpegnet(after)
     start_from(larger, smaller)

@@ -4,8 +4,8 @@ python scripts/measure_dedither.py SCREENS [--restorer cellnet-s cellnet-m]
 
 SCREENS is a folder of full-color game screens that training never saw (scripts/game_screens.py makes one). Each is
 cut to 16 and 32 colors (Pillow's median cut, and white for the text), dithered, and two lines of text are laid over.
-Gain in dB over the dithered picture, text included; and how far letters are from their color, in codes of 255: the
-mean over their pixels of the worst channel, and the share of them that is within 2.
+PSNR of the dithered picture, text included, and the gain over it in dB; and how far letters are from their color, in
+codes of 255: the mean over their pixels of the worst channel, and the share of them that is within 2.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def decibels(error: Tensor, than: Tensor) -> float:
     return float(10 * torch.log10(than.square().mean() / error.square().mean()))
 
 
-def score(restorer: Restorer, path: Path, colors: int, kind: str) -> tuple[float, float, float]:
-    """Gain, mean difference of the letters, share of them that is near."""
+def score(restorer: Restorer, path: Path, colors: int, kind: str) -> tuple[float, float, float, float]:
+    """PSNR of the stored picture, gain, mean difference of the letters, share of them that is near."""
     picture = Image.open(path).convert("RGB")
     truth = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)[None].float() / 255
     quantizer = DitherQuantizer(PaletteQuantizer(palette_of(picture, colors)), kind)
@@ -62,7 +62,8 @@ def score(restorer: Restorer, path: Path, colors: int, kind: str) -> tuple[float
     layout = Layout(picture.width, picture.height, "rgb", 16)
     result = restore_native(Recipe(restorer, quantizer, layout, dithered=True), stored)
     text = ((result - truth).abs().amax(1, keepdim=True) * 255)[strokes]
-    return decibels(result - truth, stored - truth), float(text.mean()), float((text <= NEAR).float().mean())
+    nothing = decibels(stored - truth, torch.ones_like(truth))
+    return nothing, decibels(result - truth, stored - truth), float(text.mean()), float((text <= NEAR).float().mean())
 
 
 @torch.inference_mode()
@@ -74,14 +75,19 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     paths = sorted(path for path in args.screens.iterdir() if path.suffix in (".png", ".webp"))
-    print("| restorer | colors | dither | gain, dB | text off by | text within 2 |\n" + "| --- " * 6 + "|")
+    print(
+        "| restorer | colors | dither | nothing, dB | gain, dB | text off by | text within 2 |\n" + "| --- " * 7 + "|"
+    )
     for name in args.restorer:
         restorer = load_restorer(name).to(torch.device("cpu"), torch.bfloat16)
         for colors in COLORS:
             for kind in KINDS:
                 rows = [score(restorer, path, colors, kind) for path in paths]
-                gain, text, near = (sum(column) / len(rows) for column in zip(*rows, strict=True))
-                print(f"| {name} | {colors} | {kind} | {gain:+.2f} | {text:.2f} | {near:.1%} |", flush=True)
+                nothing, gain, text, near = (sum(column) / len(rows) for column in zip(*rows, strict=True))
+                print(
+                    f"| {name} | {colors} | {kind} | {nothing:.2f} | {gain:+.2f} | {text:.2f} | {near:.1%} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

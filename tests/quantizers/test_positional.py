@@ -11,6 +11,7 @@ from vdequant.quantizers.positional import by_luma, positional
 from vdequant.quantizers.uniform import UniformQuantizer
 
 COLORS = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+PLACES = ((torch.arange(16) + 0.5) / 16)[None]
 
 
 def flat(color: tuple[float, float, float]) -> torch.Tensor:
@@ -27,26 +28,24 @@ def test_a_color_off_every_line_between_two_keeps_its_mean(kind: str) -> None:
 
 
 def test_places_of_higher_rank_show_lighter_colors() -> None:
-    pixels = torch.tensor([[0.4, 0.4, 0.4]]).expand(16, 3)
-    shown = positional(pixels, torch.arange(16), 16, COLORS)
-    luma = shown @ torch.tensor([0.299, 0.587, 0.114])
+    shown = positional(flat((0.4, 0.4, 0.4))[..., :1, :], PLACES, 16, COLORS)
+    luma = shown[0, :, 0].T @ torch.tensor([0.299, 0.587, 0.114])
     assert (luma.diff() >= -1e-6).all()
     assert luma[0] < luma[-1]
 
 
 def test_full_strength_mixes_farther_colors() -> None:
     """A pixel next to a palette color is left to it by a weak method, and given its full mixture by a strong one."""
-    pixels, ranks = torch.tensor([[0.08, 0.0, 0.0]]).expand(64, 3), torch.arange(64)
-    weak, strong = (positional(pixels, ranks, 64, COLORS, strength) for strength in (0.05, 1.0))
-    assert weak.mean(0)[0] < strong.mean(0)[0]
-    assert strong.mean(0)[0] == pytest.approx(0.08, abs=0.02)
+    x = flat((0.08, 0.0, 0.0))[..., :1, :]
+    weak, strong = (positional(x, PLACES, 16, COLORS, strength)[0, 0].mean() for strength in (0.05, 1.0))
+    assert weak < strong
+    assert strong == pytest.approx(0.08, abs=0.02)
 
 
 def test_the_result_does_not_depend_on_how_many_pixels_are_looked_at_together() -> None:
-    torch.manual_seed(1)
-    pixels, ranks = torch.rand(70000, 3), torch.randint(16, (70000,))
-    whole = positional(pixels, ranks, 16, COLORS)
-    assert torch.equal(whole[-100:], positional(pixels[-100:], ranks[-100:], 16, COLORS))
+    x, places = torch.rand(2, 3, 200, 180, generator=torch.Generator().manual_seed(1)), torch.rand(200, 180)
+    whole = positional(x, places, 16, COLORS)
+    assert torch.equal(whole[1:, :, -9:], positional(x[1:, :, -9:], places[-9:], 16, COLORS))
 
 
 def test_colors_are_put_in_order_of_luma() -> None:

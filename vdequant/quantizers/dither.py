@@ -19,7 +19,7 @@ from vdequant.checks import check_choice, check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.base import Cells, Quantizer, per_picture
-from vdequant.quantizers.dither_orders import LISTS, PATTERNS, PERIODS, thresholds
+from vdequant.quantizers.dither_orders import LISTED, PATTERNS, PERIODS, thresholds
 from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
@@ -121,16 +121,13 @@ class DitherQuantizer:
         self.inner = inner
         self.is_gray = isinstance(inner, GrayQuantizer | ThresholdQuantizer)
         self._values = _values_of(inner)
+        listed = kind in LISTED and isinstance(self._values, PaletteQuantizer)
+        self._listed = self._values.palette if listed else None  # colors that places choose from
 
     @property
     def ordered(self) -> bool:
         """Whether a fixed pattern decides; otherwise errors are diffused."""
         return self.kind in PATTERNS
-
-    @property
-    def _listed(self) -> bool:
-        """Whether places choose from lists of palette colors."""
-        return self.kind in LISTS and isinstance(self._values, PaletteQuantizer)
 
     @property
     def period(self) -> int:
@@ -156,8 +153,8 @@ class DitherQuantizer:
     def quantize(self, x: Tensor) -> Tensor:
         """The dithered picture; every pixel is a value of the inner quantizer. Error diffusion runs on the CPU."""
         x = self._wanted(x.detach())
-        if self.kind in LISTS and isinstance(self._values, PaletteQuantizer):
-            return self._positional(x, self._values.palette)
+        if self._listed is not None:
+            return positional(x, self._thresholds(x), self.period**2, self._listed.to(x))
         if self.ordered:
             mixture, pattern = self._mixture(x), self._thresholds(x)
             if isinstance(self._values, UniformQuantizer):
@@ -174,12 +171,6 @@ class DitherQuantizer:
             stored = diffuse(flat.numpy(), _nearest_colors(self._values.palette), KERNELS[self.kind])
         return torch.from_numpy(stored).to(x)
 
-    def _positional(self, x: Tensor, palette: Tensor) -> Tensor:
-        """Each place's color of its pixel's list."""
-        count = LISTS[self.kind]
-        ranks = (self._thresholds(x) * count).long().expand(len(x), -1, -1).reshape(-1)
-        return from_rows(positional(to_rows(x), ranks, count, palette.to(x)), x)
-
     def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
         """Ordered: eq. 8 and 10 of *map* with the two values of the mixture, x moved by the pattern's offset.
 
@@ -188,7 +179,7 @@ class DitherQuantizer:
         stored values, whatever ``k`` is; this does not tend to :meth:`quantize`, but its local means do.
         """
         x = self._wanted(x)
-        if not self.ordered or self._listed:
+        if not self.ordered or self._listed is not None:
             return torch.maximum(torch.minimum(x, self._end(x, 1)), self._end(x, 0))
         mixture, sharpness = self._mixture(x), per_picture(k, x, 4)
         weight = torch.sigmoid(2 * sharpness * mixture.contrast * (mixture.share - self._thresholds(x)))

@@ -48,8 +48,7 @@ PATTERNS: dict[str, Callable[[int, int, torch.device], Tensor]] = {
     "knoll4": partial(_bayer, 4),
     "knoll8": partial(_bayer, 8),
 }
-# Patterns whose places choose from a list of colors, and the length of the list; see positional
-LISTS = {"knoll4": 16, "knoll8": 64}
+LISTED = ("knoll4", "knoll8")  # whose places choose from a list of colors, one for each place; see positional
 # Pixels after which each repeats, across and down
 PERIODS = {
     "bayer2": 2, "bayer4": 4, "bayer8": 8, "checkerboard": 2, "column": 2, "bluenoise": SIDE, "playstation": 4,

@@ -13,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vdequant.quantizers.palette import nearest_index
+from vdequant.quantizers.rows import from_rows, to_rows
 from vdequant.quantizers.threshold import gray
 
 STRENGTH = 0.5  # share of the error that the next color makes up for at once
@@ -26,33 +28,33 @@ def by_luma(palette: Tensor) -> Tensor:
 
 def _candidates(colors: Tensor, palette: Tensor, count: int, strength: float) -> Tensor:
     """For each color of ``(P, 3)`` the numbers of ``count`` palette colors whose mean comes close to it, ascending."""
-    half_norms = (palette * palette).sum(1) / 2
     error = torch.zeros_like(colors)
     chosen = []
     for _ in range(count):
-        nearest = (half_norms - (colors + strength * error) @ palette.T).argmin(1)
+        nearest = nearest_index(colors + strength * error, palette)
         chosen.append(nearest)
         error = error + colors - palette[nearest]
     return torch.stack(chosen, dim=1).sort(dim=1).values
 
 
-def positional(pixels: Tensor, ranks: Tensor, count: int, palette: Tensor, strength: float = STRENGTH) -> Tensor:
+def positional(x: Tensor, thresholds: Tensor, count: int, palette: Tensor, strength: float = STRENGTH) -> Tensor:
     """The color that each pixel shows.
 
     Args:
-        pixels: ``(P, 3)`` in [0, 1].
-        ranks: ``(P,)`` int64 below ``count``: of the pixel's place in the pattern.
+        x: ``(N, 3, H, W)`` in [0, 1].
+        thresholds: ``(H, W)``, between 0 and 1: of the places of the pattern.
         count: places of the pattern, the length of each pixel's list.
         palette: ``(K, 3)``.
         strength: more than 0; 1 makes up for all of the error, with far colors where need be.
 
     Returns:
-        ``(P, 3)`` colors of the palette.
+        Colors of the palette, ``(N, 3, H, W)``.
     """
-    colors = by_luma(palette)
+    colors, pixels = by_luma(palette), to_rows(x)
+    ranks = (thresholds * count).long().expand(len(x), -1, -1).reshape(-1)
     size = max(1, PAIRS // len(colors))
     shown = [
         _candidates(part, colors, count, strength).gather(1, rank[:, None])[:, 0]
         for part, rank in zip(torch.split(pixels, size), torch.split(ranks, size), strict=True)
     ]
-    return colors[torch.cat(shown)]
+    return from_rows(colors[torch.cat(shown)], x)

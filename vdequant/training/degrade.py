@@ -16,10 +16,10 @@ from torch import Tensor
 
 from vdequant.media.roundtrip import h264_roundtrip
 from vdequant.quantizers.dither import DitherQuantizer
-from vdequant.quantizers.dither_orders import bayer_ranks
+from vdequant.quantizers.dither_orders import thresholds
 from vdequant.quantizers.palette import PaletteQuantizer, axis_reach, half_gaps, nearest_index
 from vdequant.quantizers.positional import positional
-from vdequant.quantizers.rows import from_rows, to_rows
+from vdequant.quantizers.rows import to_rows
 from vdequant.quantizers.uniform import Expansion, UniformQuantizer
 
 PATTERNED = ("bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise")
@@ -115,25 +115,22 @@ def _mixed(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generato
     return DitherQuantizer(quantizer, str(rng.choice(PATTERNED))).quantize(picture)
 
 
-def _ranks(picture: Tensor, side: int) -> Tensor:
-    """Bayer's ranks of all places, ``(H * W,)``."""
-    height, width = picture.shape[-2:]
-    return bayer_ranks(side).repeat(-(-height // side), -(-width // side))[:height, :width].reshape(-1)
+def _bayer(picture: Tensor, side: int) -> Tensor:
+    """Bayer's thresholds, ``(H, W)``."""
+    return thresholds(f"bayer{side}", picture.shape[-2], picture.shape[-1], picture.device)
 
 
 def _listed(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
     """Places choose from lists of colors."""
     side, strength = int(rng.choice([4, 8])), float(rng.choice(STRENGTHS))
-    shown = positional(to_rows(picture), _ranks(picture, side).long(), side * side, quantizer.palette, strength)
-    return from_rows(shown, picture)
+    return positional(picture, _bayer(picture, side), side * side, quantizer.palette, strength)
 
 
 def _offset(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
     """Places add to all channels alike, before the nearest color is taken."""
     side = int(rng.choice([4, 8]))
     width = float(np.exp(rng.uniform(*np.log(OFFSETS)))) / 255
-    offset = ((_ranks(picture, side) + 0.5) / side**2 - 0.5) * width
-    return quantizer.quantize((picture + offset.view(picture.shape[-2:])).clamp(0, 1))
+    return quantizer.quantize((picture + (_bayer(picture, side) - 0.5) * width).clamp(0, 1))
 
 
 PATTERNS: dict[str, Pattern] = {"ordered": _mixed, "listed": _listed, "offset": _offset}

@@ -67,14 +67,14 @@ class JpegOrder:
     before: str = ""
 
 
-def _beginning(init: Path, spec: JpegnetSpec) -> Jpegnet:
-    """The network of a file, after checking that one of ``spec`` can answer what it does."""
+def _begin(trainer: JpegTrainer, init: Path) -> None:
+    """Take the weights of a file, if ``trainer`` has a network that can answer what they do."""
     net = read_jpegnet(init)
-    sizes = [*zip(net.spec.channels, spec.channels, strict=False), *zip(net.spec.blocks, spec.blocks, strict=False)]
-    if len(net.spec.channels) != len(spec.channels) or any(known > new for known, new in sizes):
-        raise UsageError(f"expected --init of a network that is no larger than {spec}, got {net.spec} in {init}; "
-                         "leave it out")  # fmt: skip
-    return net
+    try:
+        trainer.start_from(net)
+    except ValueError as error:
+        raise UsageError(f"expected --init of a network that is no larger than {trainer.net.spec}, got {net.spec} in "
+                         f"{init}; leave it out") from error  # fmt: skip
 
 
 def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] | None = None) -> JpegTrainer:
@@ -92,7 +92,7 @@ def train_jpegnet(order: JpegOrder, told: Callable[[JpegTrainer, float], None] |
         folder = order.runs / "dequantizernet-plus"
         trainer: JpegTrainer = Trainer(lambda: Jpegnet(order.spec), loss_of, order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
-            trainer.start_from(_beginning(order.init, order.spec))
+            _begin(trainer, order.init)
         trainer.run(JpegLesson.of_folders(list(order.folders)), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)

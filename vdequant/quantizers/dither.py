@@ -120,9 +120,9 @@ class DitherQuantizer:
         self.kind = check_choice(kind, DITHER_KINDS, "dither")
         self.inner = inner
         self.is_gray = isinstance(inner, GrayQuantizer | ThresholdQuantizer)
-        self._values = _values_of(inner)
-        listed = kind in LISTED and isinstance(self._values, PaletteQuantizer)
-        self._listed = self._values.palette if listed else None  # colors that places choose from
+        self._values = values = _values_of(inner)
+        # Colors that places choose from
+        self._listed = values.palette if kind in LISTED and isinstance(values, PaletteQuantizer) else None
 
     @property
     def ordered(self) -> bool:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from vdequant.frame_work import Recipe, restore_native
+from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
@@ -60,7 +60,8 @@ def score(restorer: Restorer, path: Path, colors: int, kind: str) -> tuple[float
     stored = torch.where(strokes, 1.0, quantizer.quantize(truth))
     truth = torch.where(strokes, 1.0, truth)
     layout = Layout(picture.width, picture.height, "rgb", 16)
-    result = restore_native(Recipe(restorer, quantizer, layout, dithered=True), stored)
+    recipe = Recipe(restorer, quantizer, layout, dithered=True)
+    result = keep_drawn(recipe, stored, restore_native(recipe, stored))
     text = ((result - truth).abs().amax(1, keepdim=True) * 255)[strokes]
     nothing = decibels(stored - truth, torch.ones_like(truth))
     return nothing, decibels(result - truth, stored - truth), float(text.mean()), float((text <= NEAR).float().mean())

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vdequant.color import to_rgb
-from vdequant.frame_work import Recipe, keep_textures, restore_native
+from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
 from vdequant.media.source import open_source
 from vdequant.quantizers.palette import PaletteQuantizer
@@ -51,7 +51,7 @@ def changes(clip: Path, name: str) -> tuple[float, float, float]:
         y = to_rgb(frame.planes, frame.layout)[None]
         quantizer = PaletteQuantizer(torch.unique(y[0].flatten(1).T, dim=0))
         recipe = Recipe(restorer, quantizer, Layout(layout.width, layout.height, "rgb", 16))
-        moved = (keep_textures(recipe, y, restore_native(recipe, y)) - y).abs() * 255
+        moved = (keep_drawn(recipe, y, restore_native(recipe, y)) - y).abs() * 255
         calm = ~dithered_places(y).expand_as(moved)
         whole.append(float(moved.mean()))
         drawn.append(float(moved[calm].mean()))

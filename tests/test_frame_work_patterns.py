@@ -9,6 +9,7 @@ from vdequant import frame_work
 from vdequant.frame_work import Recipe, Taken, finish, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers.base import Cells, Quantizer
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.palette import PaletteQuantizer
@@ -99,3 +100,15 @@ def test_drawn_tiles_stay_as_they_were_stored_unless_they_are_dither(dithered: b
     same = (done - y).abs() < 1e-4
     assert same[..., :8, :].all() != dithered
     assert not same[..., 15:, :].any()  # tiles of the last row of the texture and seven flat ones repeat as well
+
+
+@pytest.mark.parametrize("dithered", [False, True])
+def test_lines_over_dither_stay_as_they_were_stored_where_the_restorer_nearly_left_them(dithered: bool) -> None:
+    quantizer = PaletteQuantizer(torch.tensor([[0.0] * 3, [0.2] * 3, [0.8] * 3]))
+    y = DitherQuantizer(quantizer, "fs").quantize(torch.linspace(0.05, 0.12, 32).expand(1, 3, 24, -1))
+    y[..., 12, 4:28] = 0.8
+    recipe = Recipe(Gray(), quantizer, Layout(32, 24, "rgb", 16), dithered=dithered)
+    done = torch.stack(finish(recipe, Taken(y, None, (), recipe.output), y + 0.05, False).planes, dim=1).float() / 65535
+    same = (done - y).abs() < 1e-4
+    assert same[..., 12, 4:28].all() == dithered
+    assert same.float().mean() < 0.2

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_fraction
-from vdequant.frame_work import Recipe, keep_textures, restore_native
+from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
 from vdequant.planning import fitting_grid, suited_restorer
 from vdequant.quantizers.estimate import estimate
@@ -49,7 +49,7 @@ class ArrayWork:
     def _restore_one(self, one: Tensor) -> Tensor:
         grid = self._grid_of(one)
         native = (one if grid is None else grid.fold(one)).to(self.device)
-        restored = keep_textures(self.recipe, native, restore_native(self.recipe, native)).cpu()
+        restored = keep_drawn(self.recipe, native, restore_native(self.recipe, native)).cpu()
         return restored if grid is None else grid.expand(restored, border=partial(part, one))
 
     def _grid_of(self, one: Tensor) -> Grid | None:

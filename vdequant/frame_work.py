@@ -27,6 +27,7 @@ from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
+from vdequant.quantizers.strokes import with_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage
@@ -269,14 +270,17 @@ def plain_codes(recipe: Recipe, taken: Taken) -> tuple[Tensor, ...] | None:
     return taken.planes if (taken.layout.model, taken.layout.bits) == ("rgb", 8) else None
 
 
-def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None) -> Tensor:
-    """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that repeats as tiles of drawings do.
+def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None) -> Tensor:
+    """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that was drawn.
 
-    This looks at whole pictures, whatever parts of them the restorer was given. Tiles in many colors are shaded finely,
-    and there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster.
+    Those are strokes of letters over dither, and without dither textures that repeat as tiles of drawings do. This
+    looks at whole pictures, whatever parts of them the restorer was given. Tiles in many colors are shaded finely, and
+    there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster.
     """
     quantizer = recipe.quantizer
-    if recipe.dithered or not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
+    if recipe.dithered or isinstance(quantizer, DitherQuantizer):
+        return with_strokes(y, restored)
+    if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
     return with_textures(y, restored, repeated_textures(y if codes is None else torch.stack(codes, 1)))
 
@@ -284,7 +288,7 @@ def keep_textures(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tens
 def _kept(recipe: Recipe, taken: Taken, restored: Tensor) -> Tensor:
     """The restored picture with the stored one where it was drawn like that, or the user's mask says so."""
     y, geometry = taken.y, taken.geometry
-    restored = keep_textures(recipe, y, restored, plain_codes(recipe, taken))
+    restored = keep_drawn(recipe, y, restored, plain_codes(recipe, taken))
     if recipe.keep is None:
         return restored
     keep = recipe.keep.to(y) if recipe.placing is None else recipe.placing.onto_blocks(recipe.keep.to(y))

@@ -16,9 +16,9 @@ from torch import Tensor
 from vdequant import temporal
 from vdequant.errors import UsageError
 from vdequant.evaluation.degradations import Stored
-from vdequant.frame_work import Recipe, keep_textures, restore_native
+from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
-from vdequant.quantizers import textures
+from vdequant.quantizers import strokes, textures
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.ensemble import SelfEnsemble
 from vdequant.restorers.loading import load_restorer, weights_files
@@ -138,7 +138,7 @@ class Restoring:
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
-        sources = Path(source), Path(textures.__file__), *_sources_of(self.additions)
+        sources = Path(source), Path(strokes.__file__), Path(textures.__file__), *_sources_of(self.additions)
         code = " ".join(_checksum(path) for path in sources)
         number = str(self.engine.dtype).removeprefix("torch.")
         drawn = f" {self.drawing.key()}" if self.base == "diffusion" else ""
@@ -168,7 +168,7 @@ class Restoring:
             )
             pictures = stored.tensor().to(self.engine.device)
             steady = self._steady(recipe, pictures, [restore_native(recipe, y[None]) for y in pictures])
-            return keep_textures(recipe, pictures, steady.to(pictures.device)).cpu()
+            return keep_drawn(recipe, pictures, steady.to(pictures.device)).cpu()
 
         return work
 

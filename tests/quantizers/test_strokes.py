@@ -1,0 +1,84 @@
+"""Letters over dither are found and kept; dither itself, areas of one color and lines that a restorer moves are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.strokes import strokes, with_strokes
+from vdequant.quantizers.uniform import UniformQuantizer
+
+KINDS = ["bayer2", "bayer4", "bayer8", "checkerboard", "knoll4", "fs"]
+GRAYS = PaletteQuantizer(torch.tensor([0.0, 60, 130, 180, 255])[:, None].expand(-1, 3) / 255)
+# Red, green and blue of white, of yellow and of black letters
+INKS = {"white": (1.0, 1.0, 1.0), "yellow": (1.0, 1.0, 0.0), "black": (0.0, 0.0, 0.0)}
+
+
+def ramp(low: float, high: float) -> torch.Tensor:
+    """``(1, 3, 48, 120)``, darkest on the upper left."""
+    down, across = torch.linspace(low, high, 48)[:, None], torch.linspace(low, high, 120)
+    return ((down + across) / 2).expand(1, 3, -1, -1).contiguous()
+
+
+def text() -> torch.Tensor:
+    """``(1, 1, 48, 120)`` bool."""
+    canvas, font = Image.new("1", (120, 48)), ImageFont.load_default_imagefont()
+    for line in range(3):
+        ImageDraw.Draw(canvas).text((6, 3 + 14 * line), "SCORE 0120 x3", fill=1, font=font)
+    return torch.from_numpy(np.asarray(canvas).copy())[None, None]
+
+
+def printed(y: torch.Tensor, ink: str) -> torch.Tensor:
+    """``y`` with the text over it."""
+    return torch.where(text(), torch.tensor(INKS[ink])[:, None, None], y)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("ink", "low", "high"), [("white", 0.1, 0.6), ("yellow", 0.1, 0.6), ("black", 0.4, 0.9)])
+def test_letters_over_dither_are_found(kind: str, ink: str, low: float, high: float) -> None:
+    found = strokes(printed(DitherQuantizer(GRAYS, kind).quantize(ramp(low, high)), ink))
+    assert found[text()].float().mean() > 0.9
+    assert found[~text()].float().mean() < 0.04
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dither_of_smooth_shades_has_no_strokes(kind: str) -> None:
+    for inner in (GRAYS, UniformQuantizer.of_levels(4)):
+        assert strokes(DitherQuantizer(inner, kind).quantize(ramp(0.0, 1.0))).float().mean() < 0.01
+
+
+def test_areas_of_one_color_are_no_strokes() -> None:
+    y = DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.5))
+    y[..., 10:20, 20:60] = 1.0
+    assert not strokes(y)[..., 10:20, 20:60].any()
+
+
+def test_only_what_the_restorer_nearly_left_alone_is_kept() -> None:
+    y = printed(DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6)), "white")
+    found = strokes(y)
+    near, far = y - 10 / 255, y - 40 / 255
+    assert torch.equal(with_strokes(y, near), torch.where(found, y, near))
+    assert torch.equal(with_strokes(y, far), far)
+
+
+def test_what_was_restored_is_not_written_to() -> None:
+    y = printed(DitherQuantizer(GRAYS, "fs").quantize(ramp(0.1, 0.6)), "white")
+    restored = y - 5 / 255
+    before = restored.clone()
+    assert not torch.equal(with_strokes(y, restored), before)
+    assert torch.equal(restored, before)
+
+
+def test_each_picture_of_a_batch_is_looked_at_by_itself() -> None:
+    plain = DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6))
+    both = torch.cat([plain, printed(plain, "white")])
+    assert torch.equal(strokes(both), torch.cat([strokes(both[:1]), strokes(both[1:])]))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 9), (9, 2), (3, 3)])
+def test_small_pictures_are_taken(height: int, width: int) -> None:
+    assert strokes(torch.rand(2, 3, height, width)).shape == (2, 1, height, width)

@@ -1,0 +1,96 @@
+"""Strokes of letters over dither: thin lines of one color, which no dither draws, stay in that color.
+
+    . # . # . .      A pixel that dither mixes from a darker and a lighter color is the lighter one at isolated places
+    # . # # # #      (left) as long as fewer than half are. Three in a row of the darkest or lightest color around,
+    . # . . # .      where that color is not the common one and fills no area, are a stroke (right).
+    # . # . # .
+
+Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So only
+what a restorer nearly leaves alone is kept, and true lines of a photograph, which it moves farther, are not.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+AROUND = 7  # pixels a side of the places that a color is compared with
+COMMON = 0.6  # share of them from which on it is the common color, and others are the strokes
+THICK = 3  # pixels a side of an area; letters are two wide
+NEARBY = 15  # pixels a side in which a color is asked what it is used for: two letters
+USED = 0.6  # share of its thin places there that has to be strokes: in dither few of them lie in a row
+MOST_COLORS = 64  # that are looked at; pictures with more have no letters of a fixed color that matter
+NEARLY = 16 / 255  # what a restorer may have changed
+
+Bits = NDArray[np.uint8]  # (H, W) of 0 and 1
+
+
+def with_strokes(y: Tensor, restored: Tensor) -> Tensor:
+    """``restored`` with the stored strokes where it nearly has them already; it is not written to.
+
+    Args:
+        y: stored dithered pictures ``(N, 3, H, W)`` in [0, 1].
+        restored: what a restorer proposes for them, the same shape.
+    """
+    near = (restored - y).abs().amax(1, keepdim=True) <= NEARLY
+    return torch.where(near & strokes(y), y, restored)
+
+
+def strokes(y: Tensor) -> Tensor:
+    """Which pixels of stored dithered pictures ``(N, 3, H, W)`` in [0, 1] are strokes of letters.
+
+    Returns:
+        ``(N, 1, H, W)`` bool on the same device.
+    """
+    codes = (y.movedim(1, -1) * 255).round().to("cpu", torch.uint8).contiguous().numpy()
+    found = np.stack([_of_picture(picture) for picture in codes])
+    return torch.from_numpy(found.view(np.bool_))[:, None].to(y.device)
+
+
+def _square(side: int) -> Bits:
+    return np.ones((side, side), dtype=np.uint8)
+
+
+def _of_picture(picture: NDArray[np.uint8]) -> Bits:
+    """``picture`` is ``(H, W, 3)``."""
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    around = _square(AROUND)
+    outermost = (luma == cv2.dilate(luma, around)) | (luma == cv2.erode(luma, around))
+    colors = picture @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    in_a_row = _in_a_row(colors)
+    result = np.zeros(luma.shape, dtype=np.uint8)
+    candidates = np.unique(colors[outermost & in_a_row.view(np.bool_)])
+    for color in candidates if len(candidates) <= MOST_COLORS else ():
+        result |= _of_color((colors == color).view(np.uint8), outermost.view(np.uint8), in_a_row)
+    return result
+
+
+def _in_a_row(colors: NDArray[np.int32]) -> Bits:
+    """Which pixels belong to three of one color, side by side or one below the other."""
+    result = np.zeros(colors.shape, dtype=np.uint8)
+    for these, found in ((colors, result), (colors.T, result.T)):
+        equal = these[:, 1:] == these[:, :-1]
+        middle = equal[:, 1:] & equal[:, :-1]
+        for place in range(3):
+            found[:, place : place + middle.shape[1]] |= middle
+    return result
+
+
+def _of_color(here: Bits, outermost: Bits, in_a_row: Bits) -> Bits:
+    """The strokes of one color, which is where ``here`` is set."""
+    area = cv2.morphologyEx(here, cv2.MORPH_OPEN, _square(THICK))
+    thin = here & ~area.view(np.uint8)
+    rare = cv2.boxFilter(here, cv2.CV_16U, (AROUND, AROUND), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    eligible = thin & outermost & (rare < COMMON * AROUND**2)
+    found = eligible & in_a_row
+    if not found.any():
+        return found
+    found |= cv2.dilate(found, _square(3)).view(np.uint8) & eligible  # ends, and corners of slanted strokes
+    counts = [
+        cv2.boxFilter(part, cv2.CV_16U, (NEARBY, NEARBY), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for part in (found, thin)
+    ]
+    return found & (counts[0] >= USED * counts[1])

@@ -61,8 +61,8 @@ def test_sources_are_near_their_targets_and_coarser(channels: int) -> None:
 def test_many_crops_lose_little_and_some_lose_much() -> None:
     pair = pairs(channels=3).batch(200, 2)
     lost = (pair.source - pair.target).abs().amax((1, 2, 3)) * 255 / 2
-    assert 0.5 < float((lost < 3.5).float().mean()) < 0.7  # two bits of one channel are three codes
-    assert float((lost > 14).float().mean()) > 0.1
+    assert 0.42 < float((lost < 3.5).float().mean()) < 0.6  # two bits of one channel are three codes
+    assert float((lost > 14).float().mean()) > 0.15
 
 
 def test_colors_of_pairs_are_those_of_the_pictures() -> None:

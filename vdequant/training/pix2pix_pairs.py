@@ -14,7 +14,8 @@ from vdequant.restorers.disentangling import disentangle
 from vdequant.training.data import SIDE, to_tensor
 
 MOST_BITS = 22  # of 24: 10 % are lost
-FINEST = 0.2  # share of the crops that keep so many; see Pairs
+FINEST = 0.2  # share of the crops of the last batches that keep so many; see Pairs
+NEVER = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Pairs:
     """Cuts batches; each crop loses 10 to 50 % of its bits, chosen at random (*pix2pix-fq*, section 4.1).
 
     The paper does not say how often each level is chosen. With all of 12 to 22 bits alike, colors that lost 10 % got
-    worse, since the network, which sees no luma, took them for coarser ones; so these are chosen more often.
+    worse, since the network, which sees no luma, took them for coarser ones; so these are chosen more often near the
+    end. (From the beginning on, all levels were learned less well.)
 
     Each batch has generators of its own, made from the seed and its number, so that a resumed run sees the same ones.
 
@@ -47,10 +49,14 @@ class Pairs:
         channels: 2 for colors, 3 for pictures.
         side: of a crop.
         seed: of everything random.
+        fine_from: number of the batch from which on a fifth of the crops lose 10 % of their bits.
     """
 
-    def __init__(self, tiles: Sequence[np.ndarray], channels: int, side: int, seed: int) -> None:
+    def __init__(
+        self, tiles: Sequence[np.ndarray], channels: int, side: int, seed: int, fine_from: int = NEVER
+    ) -> None:
         self.tiles, self.channels, self.side, self.seed = tiles, channels, side, seed
+        self.fine_from = fine_from
 
     def _crop(self, rng: np.random.Generator) -> Tensor:
         tile = self.tiles[int(rng.integers(len(self.tiles)))]
@@ -59,8 +65,8 @@ class Pairs:
         return to_tensor(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
     @staticmethod
-    def _coarse(fine: Tensor, depths: torch.Generator) -> Tensor:
-        kept = MOST_BITS if float(torch.rand((), generator=depths)) < FINEST else None
+    def _coarse(fine: Tensor, depths: torch.Generator, finest: float) -> Tensor:
+        kept = MOST_BITS if finest and float(torch.rand((), generator=depths)) < finest else None
         return UniformQuantizer.random_bits(depths, "floor", kept).quantize(fine)
 
     def batch(self, count: int, number: int) -> Pair:
@@ -68,5 +74,6 @@ class Pairs:
         rng = np.random.default_rng((self.seed, number))
         depths = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
         fine = torch.stack([self._crop(rng) for _ in range(count)])
-        coarse = torch.cat([self._coarse(x[None], depths) for x in fine])
+        finest = FINEST if number >= self.fine_from else 0.0
+        coarse = torch.cat([self._coarse(x[None], depths, finest) for x in fine])
         return Pair(scaled(coarse, self.channels), scaled(fine, self.channels))

@@ -17,7 +17,7 @@ from vdequant.training.curves_pix2pix import draw_losses
 from vdequant.training.data import SIDE, gradient, read_tiles, source_is_held
 from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_pix2pix import Losses, PixSettings, PixTrainer
-from vdequant.training.pix2pix_pairs import FINEST, Pairs
+from vdequant.training.pix2pix_pairs import FINEST, NEVER, Pairs
 from vdequant.training.validation_pix2pix import gains
 
 CHANNELS = {"pix2pix-fq": 2, "pix2pix": 3}  # of the networks: colors, or the whole picture
@@ -28,6 +28,8 @@ SETTINGS = {
     "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, decay=0.995),
     "l": PixSettings(),
 }
+FINE_FROM = 8 / 9  # of the steps; then fine levels become more frequent, see Pairs
+LATER = f". In the last {1 - FINE_FROM:.0%} of the steps {FINEST:.0%} of the crops keep 22"
 SMOKE = UnetSpec(channels=2, width=4, downs=3, dropout=0.0, residual=0.1)
 SMOKE_STEPS = 60
 
@@ -37,8 +39,7 @@ The generator of {model}: a U-Net of {downs} halvings, width {width}, norm: {nor
 {what}
 
 {data}
-- **Degradation**: 12 to 22 bits of 24 are kept ({finest:.0%} of the crops: 22), spread over the channels at random; the
-  others are dropped.
+- **Degradation**: 12 to 22 bits of 24 are kept, spread over the channels at random; the others are dropped{finest}.
 - **Training**: {steps:,} steps of {batch} crops of {side}x{side} in {seconds:,.0f} seconds on {device} (bf16
   autocast), Adam at {rate:g} with betas (0.5, 0.999), constant and then falling to zero; adversarial loss +
   {l1_weight:g} x L1{relative}; {average}. `vdequant train {model}`, source revision {revision}.
@@ -107,7 +108,8 @@ def train(order: PixOrder, told: Callable[[PixTrainer, Losses], None] | None = N
     trainer = PixTrainer(
         spec, PatchSpec(channels, PATCH_WIDTHS[order.size]), settings, folder, torch.device(order.device)
     )
-    net = trainer.run(Pairs(tiles, channels, settings.side, settings.seed), told).cpu()
+    fine_from = round(FINE_FROM * settings.steps) if settings.steps else NEVER
+    net = trainer.run(Pairs(tiles, channels, settings.side, settings.seed, fine_from), told).cpu()
     order.output.parent.mkdir(parents=True, exist_ok=True)
     write_unet(net, order.output)
     card = _card(order, trainer, held)
@@ -144,7 +146,7 @@ def _card(order: PixOrder, trainer: PixTrainer, held: Sequence[np.ndarray]) -> s
         revision=revision(),
         count=count,
         scores=scores or "not measured",
-        finest=FINEST,
+        finest=LATER if settings.steps else "",
     )
 
 

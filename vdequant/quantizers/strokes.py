@@ -21,7 +21,7 @@ AROUND = 7  # pixels a side of the places that a color is compared with
 COMMON = 0.6  # share of them from which on it is the common color, and others are the strokes
 THICK = 3  # pixels a side of an area; letters are two wide
 NEARBY = 15  # pixels a side in which a color is asked what it is used for: two letters
-USED = 0.6  # share of its thin places there that has to be strokes: in dither few of them lie in a row
+USED = 0.6  # share of its places there that has to be strokes: in dither few of them lie in a row
 MOST_COLORS = 64  # that are looked at; pictures with more have no letters of a fixed color that matter
 NEARLY = 16 / 255  # what a restorer may have changed
 
@@ -91,6 +91,6 @@ def _of_color(here: Bits, outermost: Bits, in_a_row: Bits) -> Bits:
     found |= cv2.dilate(found, _square(3)).view(np.uint8) & eligible  # ends, and corners of slanted strokes
     counts = [
         cv2.boxFilter(part, cv2.CV_16U, (NEARBY, NEARBY), normalize=False, borderType=cv2.BORDER_CONSTANT)
-        for part in (found, thin)
+        for part in (found, here)
     ]
     return found & (counts[0] >= USED * counts[1])

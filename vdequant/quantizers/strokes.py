@@ -59,7 +59,7 @@ def _of_picture(picture: NDArray[np.uint8]) -> Bits:
     luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     around = _square(AROUND)
     outermost = (luma == cv2.dilate(luma, around)) | (luma == cv2.erode(luma, around))
-    colors = picture @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    colors = picture.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
     in_a_row = _in_a_row(colors)
     result = np.zeros(luma.shape, dtype=np.uint8)
     candidates = np.unique(colors[outermost & in_a_row.view(np.bool_)])

@@ -19,7 +19,10 @@ YIELDING = 64  # rounds of that, since a window that changes may push another on
 
 def local_mean(x: Tensor) -> Tensor:
     """Mean over the 7x7 pixels around each, those outside the picture left out; the shape stays."""
-    return functional.avg_pool2d(x, WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
+    # Down and then across: each row of a window has as many pixels, so that the mean of means is the mean.
+    half = WINDOW // 2
+    down = functional.avg_pool2d(x, (WINDOW, 1), stride=1, padding=(half, 0), count_include_pad=False)
+    return functional.avg_pool2d(down, (1, WINDOW), stride=1, padding=(0, half), count_include_pad=False)
 
 
 def _around(x: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
-from vdequant.quantizers.mean_cells import MeanCells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
 from vdequant.restorers.base import Needs
@@ -113,20 +112,3 @@ def test_lines_over_dither_stay_as_they_were_stored_where_the_restorer_nearly_le
     same = (done - y).abs() < 1e-4
     assert same[..., 12, 4:28].all() == dithered
     assert same.float().mean() < 0.2
-
-
-def test_strokes_are_given_up_where_they_would_take_a_local_mean_out_of_its_cell() -> None:
-    y = torch.full((1, 3, 24, 40), 0.5)
-    kept, restored = y + 0.02, y + 0.01
-    kept[..., 20] += 0.2
-
-    class Bounded(MeanCells):
-        def _bounds(self) -> tuple[torch.Tensor, torch.Tensor]:
-            return torch.full_like(self.stored, 0.03), torch.full_like(self.stored, 0.03)
-
-    cells = Bounded(y, y - 0.1, y + 0.1)
-    assert not cells.contains(kept).all()
-    done = frame_work._inside(cells, kept, restored)
-    assert cells.contains(done).all()
-    assert torch.equal(done[..., :10], kept[..., :10])
-    assert torch.equal(done[..., 20], restored[..., 20])

@@ -23,7 +23,7 @@ from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
-from vdequant.quantizers.mean_cells import WINDOW, dithered_cells
+from vdequant.quantizers.mean_cells import MeanCells, dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
@@ -35,7 +35,6 @@ from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split
 
 DRAWN_COLORS = 64  # of a palette: consoles before 1990, and Amiga; from there on textures that repeat are restored
 CERTIFIED_SIDE = 1024  # pixels; larger pictures of blocks are certified in parts
-STROKE_ROUNDS = 8  # of giving up strokes whose color moves a local mean out of its cell; one or two suffice
 Geometry = Grid | None  # where native pixels lie in the source; made by take_native for finish, nobody else looks
 
 
@@ -271,19 +270,6 @@ def plain_codes(recipe: Recipe, taken: Taken) -> tuple[Tensor, ...] | None:
     return taken.planes if (taken.layout.model, taken.layout.bits) == ("rgb", 8) else None
 
 
-def _inside(cells: Cells, kept: Tensor, restored: Tensor) -> Tensor:
-    """``kept``, but ``restored`` around the local means that it alone would take out of their cells."""
-    for _ in range(STROKE_ROUNDS):
-        outside = ~cells.contains(kept)
-        if not outside.any():
-            return kept
-        broken = (outside & cells.contains(restored)).any(1, keepdim=True)
-        if not broken.any():
-            return kept
-        kept = torch.where(functional.max_pool2d(broken.to(kept.dtype), WINDOW, 1, WINDOW // 2) > 0, restored, kept)
-    return restored
-
-
 def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None) -> Tensor:
     """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that was drawn.
 
@@ -293,7 +279,9 @@ def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor,
     """
     quantizer = recipe.quantizer
     if recipe.dithered or isinstance(quantizer, DitherQuantizer):
-        return _inside(cells_of(recipe, y), with_strokes(y, restored), restored)
+        kept, cells = with_strokes(y, restored), cells_of(recipe, y)
+        # A stored color may take a mean out of its cell; cells of single pixels have it in them.
+        return cells.yielding(kept, restored) if isinstance(cells, MeanCells) else kept
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
     return with_textures(y, restored, repeated_textures(y if codes is None else torch.stack(codes, 1)))

@@ -92,3 +92,21 @@ def test_palettes_get_them_too() -> None:
     cells = dithered_cells(palette.cells(y))
     assert isinstance(cells, MeanCells)
     assert torch.equal(cells.low, palette.cells(y).low)
+
+
+def test_a_picture_yields_to_another_only_around_the_means_that_it_takes_outside() -> None:
+    stored = torch.full((1, 3, 24, 40), 0.5)
+    cells = MeanCells(stored, stored - 0.06, stored + 0.06)  # means may move by half of that
+    inside, moved = stored + 0.01, stored + 0.02
+    moved[..., 20] += 0.2
+    assert not cells.contains(moved).all()
+    done = cells.yielding(moved, inside)
+    assert cells.contains(done).all()
+    assert torch.equal(done[..., :10], moved[..., :10])
+    assert torch.equal(done[..., 20], inside[..., 20])
+
+
+def test_a_picture_does_not_yield_to_one_that_is_as_far_outside() -> None:
+    stored = torch.full((1, 3, 9, 9), 0.5)
+    cells = MeanCells(stored, stored - 0.06, stored + 0.06)
+    assert torch.equal(cells.yielding(stored + 0.2, stored - 0.2), stored + 0.2)

@@ -30,6 +30,10 @@ def _around(x: Tensor) -> Tensor:
     return functional.max_pool2d(x, WINDOW, stride=1, padding=WINDOW // 2)
 
 
+def _within(moved: Tensor, down: Tensor, up: Tensor) -> Tensor:
+    return (moved <= up) & (moved >= -down)
+
+
 @dataclass(frozen=True)
 class MeanCells:
     """The local mean of the truth lies within half the cells' mean reach of the stored one's.
@@ -57,9 +61,7 @@ class MeanCells:
 
     def contains(self, x: Tensor) -> Tensor:
         """Boolean ``(N, 3, H, W)``: whether the mean around each sample is possible."""
-        down, up = self._bounds()
-        moved = local_mean(x - self.stored)
-        return (moved <= up) & (moved >= -down)
+        return _within(local_mean(x - self.stored), *self._bounds())
 
     def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
         """Shift the means that lie outside back to the border, and all pixels of their window with them.
@@ -77,13 +79,18 @@ class MeanCells:
             over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
             under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
             x = (x - _around(over) + _around(under)).clamp(0, 1)
+        return self.yielding(x, self.stored)
+
+    def yielding(self, x: Tensor, other: Tensor) -> Tensor:
+        """``x``, but ``other`` around each mean that lies outside in ``x`` alone; ``other`` if that comes to no end."""
+        down, up = self._bounds()
+        possible = _within(local_mean(other - self.stored), down, up)
         for _ in range(YIELDING):
-            moved = local_mean(x - self.stored)
-            outside = (moved > up) | (moved < -down)
+            outside = possible & ~_within(local_mean(x - self.stored), down, up)
             if not outside.any():
                 return x
-            x = torch.where(_around(outside.to(x.dtype)) > 0, self.stored, x)
-        return torch.where(self.contains(x).all(), x, self.stored)
+            x = torch.where(_around(outside.to(x.dtype)) > 0, other, x)
+        return other
 
 
 def dithered_cells(cells: Cells) -> Cells:

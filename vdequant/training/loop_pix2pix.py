@@ -42,6 +42,8 @@ class PixSettings:
         rate: Adam's learning rate.
         l1_weight: of the L1 loss beside the adversarial one; 0 for the adversarial one alone.
         relative: L1 is counted in units of what each crop lost, so that all levels weigh alike; published: no.
+        fine_from: share of the steps after which crops that lost little become more frequent, see ``Pairs``; published:
+            1, never. Runs whose length is given in minutes do not know their steps, and never do it.
         decay: of the exponential moving average of the generator; 0: its last weights, as published.
         save_every: seconds between checkpoints.
         log_every: steps between lines of the log.
@@ -55,6 +57,7 @@ class PixSettings:
     rate: float = 2e-4
     l1_weight: float = 100.0
     relative: bool = False
+    fine_from: float = 1.0
     decay: float = 0.0
     save_every: float = 60.0
     log_every: int = 50

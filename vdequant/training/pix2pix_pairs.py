@@ -15,7 +15,6 @@ from vdequant.training.data import SIDE, to_tensor
 
 MOST_BITS = 22  # of 24: 10 % are lost
 FINEST = 0.2  # share of the crops of the last batches that keep so many; see Pairs
-NEVER = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,11 @@ class Pairs:
         channels: 2 for colors, 3 for pictures.
         side: of a crop.
         seed: of everything random.
-        fine_from: number of the batch from which on a fifth of the crops lose 10 % of their bits.
+        fine_from: number of the batch from which on a fifth of the crops lose 10 % of their bits; None: never.
     """
 
     def __init__(
-        self, tiles: Sequence[np.ndarray], channels: int, side: int, seed: int, fine_from: int = NEVER
+        self, tiles: Sequence[np.ndarray], channels: int, side: int, seed: int, fine_from: int | None = None
     ) -> None:
         self.tiles, self.channels, self.side, self.seed = tiles, channels, side, seed
         self.fine_from = fine_from
@@ -65,8 +64,8 @@ class Pairs:
         return to_tensor(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
     @staticmethod
-    def _coarse(fine: Tensor, depths: torch.Generator, finest: float) -> Tensor:
-        kept = MOST_BITS if finest and float(torch.rand((), generator=depths)) < finest else None
+    def _coarse(fine: Tensor, depths: torch.Generator, late: bool) -> Tensor:
+        kept = MOST_BITS if late and float(torch.rand((), generator=depths)) < FINEST else None
         return UniformQuantizer.random_bits(depths, "floor", kept).quantize(fine)
 
     def batch(self, count: int, number: int) -> Pair:
@@ -74,6 +73,6 @@ class Pairs:
         rng = np.random.default_rng((self.seed, number))
         depths = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
         fine = torch.stack([self._crop(rng) for _ in range(count)])
-        finest = FINEST if number >= self.fine_from else 0.0
-        coarse = torch.cat([self._coarse(x[None], depths, finest) for x in fine])
+        late = self.fine_from is not None and number >= self.fine_from
+        coarse = torch.cat([self._coarse(x[None], depths, late) for x in fine])
         return Pair(scaled(coarse, self.channels), scaled(fine, self.channels))

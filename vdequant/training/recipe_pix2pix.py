@@ -17,7 +17,7 @@ from vdequant.training.curves_pix2pix import draw_losses
 from vdequant.training.data import SIDE, gradient, read_tiles, source_is_held
 from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_pix2pix import Losses, PixSettings, PixTrainer
-from vdequant.training.pix2pix_pairs import FINEST, NEVER, Pairs
+from vdequant.training.pix2pix_pairs import FINEST, Pairs
 from vdequant.training.validation_pix2pix import gains
 
 CHANNELS = {"pix2pix-fq": 2, "pix2pix": 3}  # of the networks: colors, or the whole picture
@@ -25,11 +25,9 @@ SHIPPED = UnetSpec(channels=2, width=48, downs=3, norm="none", dropout=0.0, resi
 SPECS = {"s": SHIPPED, "l": PUBLISHED}
 PATCH_WIDTHS = {"s": 16, "l": 64}  # of the discriminators
 SETTINGS = {
-    "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, decay=0.995),
+    "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, fine_from=8 / 9, decay=0.995),
     "l": PixSettings(),
 }
-FINE_FROM = 8 / 9  # of the steps; then fine levels become more frequent, see Pairs
-LATER = f". In the last {1 - FINE_FROM:.0%} of the steps {FINEST:.0%} of the crops keep 22"
 SMOKE = UnetSpec(channels=2, width=4, downs=3, dropout=0.0, residual=0.1)
 SMOKE_STEPS = 60
 
@@ -108,7 +106,7 @@ def train(order: PixOrder, told: Callable[[PixTrainer, Losses], None] | None = N
     trainer = PixTrainer(
         spec, PatchSpec(channels, PATCH_WIDTHS[order.size]), settings, folder, torch.device(order.device)
     )
-    fine_from = round(FINE_FROM * settings.steps) if settings.steps else NEVER
+    fine_from = round(settings.fine_from * settings.steps) if settings.steps else None
     net = trainer.run(Pairs(tiles, channels, settings.side, settings.seed, fine_from), told).cpu()
     order.output.parent.mkdir(parents=True, exist_ok=True)
     write_unet(net, order.output)
@@ -118,6 +116,12 @@ def train(order: PixOrder, told: Callable[[PixTrainer, Losses], None] | None = N
         weight = 1.0 if settings.relative else settings.l1_weight  # a relative L1 is about 1 already
         draw_losses([trainer.log.path], folder / "losses.png", weight)
     return trainer
+
+
+def _later(settings: PixSettings) -> str:
+    if not settings.steps or settings.fine_from >= 1:
+        return ""
+    return f". In the last {1 - settings.fine_from:.0%} of the steps {FINEST:.0%} of the crops keep 22"
 
 
 def _card(order: PixOrder, trainer: PixTrainer, held: Sequence[np.ndarray]) -> str:
@@ -146,7 +150,7 @@ def _card(order: PixOrder, trainer: PixTrainer, held: Sequence[np.ndarray]) -> s
         revision=revision(),
         count=count,
         scores=scores or "not measured",
-        finest=LATER if settings.steps else "",
+        finest=_later(settings),
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vdequant.errors import InputError
 from vdequant.quantizers.base import box_room, room_of
+from vdequant.quantizers.mean_cells import evened
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
 from vdequant.training.screens import flat_record, with_text
 
@@ -172,6 +173,12 @@ def gradient(rng: np.random.Generator, side: int) -> np.ndarray:
     return picture
 
 
+def _evened(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`evened` for one picture without the first axis."""
+    low, high, room = evened(*(plane[None] for plane in (stored, low, high, room)))
+    return low[0], high[0], room[0]
+
+
 Sample = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]]
 
 
@@ -225,7 +232,10 @@ class Sampler:
             goal = torch.where(kept, stored, to_tensor(_crop(truth, self.side, corner)))
         spread = 4.5 if record.dithered else 1.5
         facts = (float(record.dithered), 0.0, 1.0)
-        return goal, stored, stored - reach[:3], stored + reach[3:6], reach[6:], spread, facts
+        told = stored - reach[:3], stored + reach[3:6], reach[6:]
+        if record.dithered:
+            told = _evened(stored, *told)
+        return goal, stored, *told, spread, facts
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]

@@ -20,7 +20,11 @@ SUBSAMPLING_SHARES = (0.72, 0.2, 0.08)
 OTHER_TABLES = 0.12  # share of the crops whose tables are not those of libjpeg's qualities
 UNKNOWN = 0.1  # share of the crops whose tables and grid are not told
 PHOTO_SHARE = 0.65
-SMALLER_SHARE = 0.15  # of the crops are taken from a tile at half its size, which has more detail a pixel
+SMALLER_SHARE = 0.5  # of the crops are taken from a tile that is shrunk, which has more detail a pixel
+SHORTEST = 0.5  # of a shrunk tile's side; height and width shrink apart
+CHOSEN_SHARE, CHOICE = 0.6, 3  # of the crops are the busiest of so many: JPEG's error is mostly where detail is
+TONED_SHARE = 0.4  # of the crops have other tones: brightness and gamma of each channel, and contrast
+SWAPPED_SHARE = 0.2  # of the crops have their channels in another order
 USUAL, USUAL_STEP, USUAL_POWER = 2.7e-3, 196.0, 0.78  # at quality 10: error, mean step of luma; and the slope
 QUALITIES = ((0.55, 5, 60), (0.27, 55, 95), (0.18, 1, 12))  # share, first and last
 
@@ -93,6 +97,35 @@ def random_quality(rng: np.random.Generator) -> int:
     return int(rng.integers(first, last + 1))
 
 
+def cut(tile: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square of ``tile``, anywhere."""
+    row, column = (int(rng.integers(0, length - side + 1)) for length in tile.shape[:2])
+    return tile[row : row + side, column : column + side]
+
+
+def busiest(crops: list[np.ndarray]) -> np.ndarray:
+    """The one whose pixels differ most from their right neighbors."""
+    return max(crops, key=lambda crop: float(cv2.absdiff(crop[:, 1:], crop[:, :-1]).mean()))
+
+
+def turned(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """In any of the eight orientations, and now and then with the channels in another order."""
+    crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+    crop = crop[::-1] if rng.random() < 0.3 else crop
+    crop = crop.transpose(1, 0, 2) if rng.random() < 0.3 else crop
+    return crop[..., rng.permutation(3)] if rng.random() < SWAPPED_SHARE else crop
+
+
+def toned(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """``(H, W, 3)`` uint8 with other tones. Before JPEG, so that it is as true a picture as the one it was."""
+    gamma = rng.uniform(0.7, 1.4) * rng.uniform(0.9, 1.1, 3)
+    gain = rng.uniform(0.6, 1.0) * rng.uniform(0.9, 1.0, 3)
+    lift = rng.uniform(0, 1 - gain.max())
+    curve = lift + gain * np.linspace(0, 1, 256)[:, None] ** gamma
+    curves = (curve * 255).round().astype(np.uint8)
+    return np.stack([curves[crop[..., channel], channel] for channel in range(3)], axis=-1)
+
+
 class JpegSampler:
     """Cuts batches from tiles; batch ``number`` is always the same.
 
@@ -115,15 +148,15 @@ class JpegSampler:
         return self.tiles[int(rng.integers(len(self.tiles)))]
 
     def _truth(self, rng: np.random.Generator) -> np.ndarray:
-        """A crop with its margin."""
+        """A crop with its margin, seldom as it was: a network of millions of weights learns a thousand tiles by heart."""
         tile = self._tile(rng)
         if rng.random() < SMALLER_SHARE:
-            tile = np.asarray(cv2.resize(tile, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA))
-        whole = self.side + 2 * MARGIN
-        row, column = rng.integers(0, tile.shape[0] - whole + 1, 2)
-        crop = tile[row : row + whole, column : column + whole]
-        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-        return np.ascontiguousarray(crop.transpose(1, 0, 2) if rng.random() < 0.3 else crop)
+            least = self.side + 2 * MARGIN
+            width, height = (max(least, round(SIDE * share)) for share in rng.uniform(SHORTEST, 1, 2))
+            tile = np.asarray(cv2.resize(tile, (width, height), interpolation=cv2.INTER_AREA))
+        count = CHOICE if rng.random() < CHOSEN_SHARE else 1
+        crop = turned(busiest([cut(tile, self.side + 2 * MARGIN, rng) for _ in range(count)]), rng)
+        return np.ascontiguousarray(toned(crop, rng) if rng.random() < TONED_SHARE else crop)
 
     def _pair(self, subsampling: Subsampling, rng: np.random.Generator) -> tuple[Tensor, ...]:
         truth, quality = self._truth(rng), random_quality(rng)

@@ -9,6 +9,7 @@ import torch
 
 from vdequant.models.cellnet import Cellnet
 from vdequant.quantizers.base import Cells, room_of
+from vdequant.quantizers.mean_cells import evened
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.training.data import Bank, to_tensor
@@ -77,7 +78,9 @@ class Validation:
         gains: dict[str, list[float]] = {}
         for case in self.cases:
             cells = case.cells()
-            given = [plane.to(device) for plane in (cells.stored, cells.low, cells.high, room_of(cells))]
+            told = cells.low, cells.high, room_of(cells)
+            told = evened(cells.stored, *told) if cells.dithered else told
+            given = [plane.to(device) for plane in (cells.stored, *told)]
             spread = torch.full((1,), cells.spread, device=device)
             facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(cells.spread > 1)]], device=device)
             with torch.autocast(device.type, dtype=torch.bfloat16):

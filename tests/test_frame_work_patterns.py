@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vdequant import frame_work
-from vdequant.frame_work import Recipe, Taken, finish, restore_native
+from vdequant.frame_work import Recipe, Taken, cells_of, finish, in_tiles, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
@@ -15,6 +15,7 @@ from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
 from vdequant.restorers.base import Needs
+from vdequant.restorers.cellnet import CellnetSmall
 
 
 class Gray:
@@ -41,6 +42,19 @@ def test_tiles_see_the_pattern_of_the_whole_picture(to: str) -> None:
     whole = restore_native(Recipe(Gray(), quantizer, layout), y)
     tiled = restore_native(Recipe(Gray(), quantizer, layout, tile=35), y)
     torch.testing.assert_close(tiled, whole, rtol=0, atol=2e-6)
+
+
+def test_tiles_of_dithered_pictures_see_all_the_cells_that_a_restorer_is_told() -> None:
+    quantizer = PaletteQuantizer(torch.rand(12, 3))
+    restorer = CellnetSmall().to(torch.device("cpu"), torch.float32)
+    y = quantizer.quantize(torch.rand(1, 3, 96, 100))
+    recipe = Recipe(restorer, quantizer, Layout(100, 96, "rgb", 16), dithered=True, tile=35)
+
+    def work(part: torch.Tensor) -> torch.Tensor:
+        return restorer.restore(part, cells_of(recipe, part))
+
+    with torch.inference_mode():
+        torch.testing.assert_close(in_tiles(recipe, work, y), work(y), rtol=0, atol=2e-6)
 
 
 def test_a_dither_that_was_found_binds_means_and_one_that_was_stated_binds_what_it_knows() -> None:

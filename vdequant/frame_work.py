@@ -23,7 +23,7 @@ from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
-from vdequant.quantizers.mean_cells import MeanCells, dithered_cells
+from vdequant.quantizers.mean_cells import WINDOW, MeanCells, dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
@@ -172,7 +172,9 @@ def in_tiles(recipe: Recipe, work: Callable[[Tensor], Tensor], x: Tensor) -> Ten
     align = lcm(needs.align, recipe.quantizer.period)
     if needs.halo >= WHOLE_PICTURE:
         return work(x)
-    return _in_smaller_tiles(partial(apply_tiled, work, x, halo=needs.halo, align=align), recipe.tile, x)
+    dithered = recipe.dithered or isinstance(recipe.quantizer, DitherQuantizer)
+    halo = needs.halo + (WINDOW // 2 if dithered else 0)  # a restorer may be told means over the cells around
+    return _in_smaller_tiles(partial(apply_tiled, work, x, halo=halo, align=align), recipe.tile, x)
 
 
 def _in_smaller_tiles(tiled: Callable[..., Tensor], side: int, y: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from torch.nn import functional
 
+from vdequant.quantizers.base import room_of
 from vdequant.quantizers.dither import DitherQuantizer
-from vdequant.quantizers.mean_cells import MeanCells, dithered_cells, local_mean
+from vdequant.quantizers.mean_cells import MeanCells, _around, dithered_cells, evened, local_mean
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 
@@ -22,6 +25,26 @@ def dithered(x: torch.Tensor) -> torch.Tensor:
 def test_a_mean_skips_what_lies_outside_the_picture() -> None:
     x = torch.arange(9.0).view(1, 1, 3, 3)
     assert local_mean(x).unique().tolist() == [4.0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 5), (20, 31)])
+def test_means_and_maxima_around_are_those_of_pooling(size: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, *size)
+    mean = functional.avg_pool2d(x.double(), 7, stride=1, padding=3, count_include_pad=False)
+    torch.testing.assert_close(local_mean(x), mean.float(), rtol=0, atol=3e-7)
+    assert torch.equal(_around(x), functional.max_pool2d(x, 7, stride=1, padding=3))
+
+
+def test_evened_reaches_are_the_means_of_those_around_each_pixel() -> None:
+    colors = torch.tensor([[0.1, 0.1, 0.1], [0.2, 0.1, 0.1], [0.9, 0.8, 0.7]])
+    quantizer = PaletteQuantizer(colors)
+    y = quantizer.quantize(torch.rand(1, 3, 20, 23))
+    cells = dithered_cells(quantizer.cells(y))
+    low, high, room = evened(y, cells.low, cells.high, room_of(cells))
+    for reach, told in ((y - cells.low, y - low), (cells.high - y, high - y), (room_of(cells), room)):
+        torch.testing.assert_close(told[..., 10, 11], reach[..., 7:14, 8:15].mean((-2, -1)))
+    assert (low <= y).all()
+    assert (high >= y).all()
 
 
 def test_the_truth_is_inside_where_single_pixels_would_not_be() -> None:

@@ -13,6 +13,7 @@ from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.cellnet_weights import write_cellnet
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.mean_cells import dithered_cells, local_mean
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Parted
@@ -89,6 +90,25 @@ def test_levels_and_codecs_are_one_networks_palettes_and_dither_the_others(
         object.__setattr__(cells, "lossy", True)
     restored = CellnetRestorer(Marked(0.25), Marked(0.75)).restore(y, cells)
     assert torch.equal(restored, torch.full_like(y, answer))
+
+
+class Listening(Cellnet):
+    """Answers with the lowest values that it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(CellnetSpec(2, (1,)))
+
+    def forward(self, stored: Tensor, low: Tensor, high: Tensor, room: Tensor, spread: Tensor, facts: Tensor) -> Tensor:
+        return low.clone()
+
+
+def test_networks_are_told_evened_reaches_of_dithered_palettes_alone() -> None:
+    palette, net = QUANTIZERS["palette"], Listening()
+    y = stored(palette)
+    plain, dithered = palette.cells(y), dithered_cells(palette.cells(y))
+    assert torch.equal(CellnetRestorer(net, net).restore(y, plain), plain.low.clamp(0, 1))
+    told = CellnetRestorer(net, net).restore(y, dithered)
+    torch.testing.assert_close(told, (y - local_mean(y - dithered.low)).clamp(0, 1))
 
 
 def test_two_networks_of_different_sizes_are_no_restorer() -> None:

@@ -14,7 +14,15 @@ from vdequant.errors import UsageError
 from vdequant.models.jpegnet import Jpegnet, JpegnetSpec
 from vdequant.models.jpegnet_weights import read_jpegnet, write_jpegnet
 from vdequant.quantizers.jpeg import JpegQuantizer
-from vdequant.training.jpeg_pairs import JpegSampler, jpeg_roundtrip, other_tables, standard_tables
+from vdequant.training.jpeg_pairs import (
+    JpegSampler,
+    busiest,
+    jpeg_roundtrip,
+    other_tables,
+    standard_tables,
+    toned,
+    turned,
+)
 from vdequant.training.lesson_jpeg import JpegLesson
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_jpegnet import JpegOrder, train_jpegnet
@@ -69,6 +77,33 @@ def test_a_batch_depends_on_its_number_alone() -> None:
     again = sampler.batch(2, 5)
     assert torch.equal(first.stored, again.stored)
     assert not torch.equal(first.stored, sampler.batch(2, 6).stored)
+
+
+def test_crops_are_turned_in_all_eight_ways_and_keep_their_pixels() -> None:
+    crop, rng = np.arange(48, dtype=np.uint8).reshape(4, 4, 3), np.random.default_rng(1)
+    found = [turned(crop, rng) for _ in range(300)]
+    assert len({picture.sum(2).tobytes() for picture in found}) == 8
+    assert len({picture.tobytes() for picture in found}) > 8  # channels are swapped as well
+    assert all(np.array_equal(np.sort(picture, axis=None), np.arange(48)) for picture in found)
+
+
+def test_other_tones_keep_the_order_of_each_channels_values() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    for seed in range(20):
+        other = toned(ramp, np.random.default_rng(seed)).astype(int)
+        assert (np.diff(other, axis=1) >= 0).all()
+        assert other.max() > other.min() + 100
+
+
+def test_the_busiest_of_some_crops_is_the_one_with_detail() -> None:
+    flat, stripes = np.full((8, 8, 3), 90, np.uint8), np.zeros((8, 8, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert busiest([flat, stripes, flat]) is stripes
+
+
+def test_crops_of_every_size_fit_into_shrunk_tiles() -> None:
+    sampler = JpegSampler([smooth_tile(3, 20)], [], seed=1, side=96)
+    assert all(sampler.batch(2, number).stored.shape == (2, 3, 96, 96) for number in range(12))
 
 
 def test_a_side_off_the_grid_is_refused() -> None:

@@ -18,6 +18,9 @@ from training_tiles import HELD, fill, kill_and_resume, smooth_tile
 from vdequant.errors import InputError, UsageError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
+from vdequant.quantizers.base import room_of
+from vdequant.quantizers.mean_cells import evened
+from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
@@ -99,6 +102,21 @@ def test_a_folder_without_large_pictures_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "small.png")
     with pytest.raises(InputError, match="expected pictures of at least 256x256"):
         read_tiles([tmp_path])
+
+
+def test_dithered_crops_are_told_as_a_restorer_tells_them(bank: Bank) -> None:
+    batch = Sampler(bank, 1, SIDE, "palettes").batch(12, 0)
+    seen = 0
+    for y, low, high, room, facts in zip(batch.stored, batch.low, batch.high, batch.room, batch.facts, strict=True):
+        if not facts[0]:
+            continue
+        colors = torch.unique(y.flatten(1).T, dim=0)
+        cells = PaletteQuantizer(colors).cells(y[None])
+        told = evened(y[None], cells.low, cells.high, room_of(cells))
+        for given, expected in zip((low, high, room), told, strict=True):
+            torch.testing.assert_close(given, expected[0], rtol=0, atol=1e-5)
+        seen += 1
+    assert seen
 
 
 def test_a_cached_training_set_gives_the_same_batches(bank: Bank, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vdequant.checks import check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers.base import MARGIN, per_picture
+from vdequant.quantizers.mean_cells import local_mean
 from vdequant.quantizers.per_picture import JoinedCells
 from vdequant.quantizers.softmax import soft_nearest
 
@@ -93,10 +93,6 @@ def _distinct(palette: Tensor) -> Tensor:
     return palette[first]
 
 
-def _local_mean(x: Tensor) -> Tensor:
-    return functional.avg_pool2d(x, 7, stride=1, padding=3, count_include_pad=False)
-
-
 @dataclass(frozen=True)
 class PaletteCells:
     """Voronoi cells: convex, each holding its own color q, so the segment from q to any x leaves it once.
@@ -121,9 +117,9 @@ class PaletteCells:
         Dithered: whether the mean over 7x7 pixels is kept to within half the cells' mean reach.
         """
         if self.dithered:
-            moved = _local_mean(x - self.stored)
-            return (moved <= _local_mean(self.high - self.stored) / 2) & (
-                moved >= -_local_mean(self.stored - self.low) / 2
+            moved = local_mean(x - self.stored)
+            return (moved <= local_mean(self.high - self.stored) / 2) & (
+                moved >= -local_mean(self.stored - self.low) / 2
             )
         inside = self._plainly_inside(x)
         places = (~inside).nonzero().squeeze(1)

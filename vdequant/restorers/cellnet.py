@@ -19,7 +19,8 @@ from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells, box_room, room_of
-from vdequant.quantizers.mean_cells import MeanCells, evened
+from vdequant.quantizers.mean_cells import evened
+from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.restorers.base import Needs
 
 LOSSY_REACH = 12 / 255  # the widest cell that training saw behind a codec; JPEG's reach of one sample is far wider
@@ -83,8 +84,8 @@ def _told(y: Tensor, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
         low, high = torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
         return low, high, box_room(y, low, high)
     told = cells.low, cells.high, room_of(cells)
-    # Patterns between levels have one reach everywhere.
-    return evened(y, *told) if isinstance(cells, MeanCells) else told
+    # A pattern between levels has the same reach around each pixel, and its pictures are reused in parts.
+    return evened(y, *told) if cells.dithered and not isinstance(cells, PatternCells) else told
 
 
 def _spread(cells: Cells) -> float:

@@ -148,7 +148,7 @@ class JpegSampler:
         return self.tiles[int(rng.integers(len(self.tiles)))]
 
     def _truth(self, rng: np.random.Generator) -> np.ndarray:
-        """A crop with its margin, seldom as it was: a network of millions of weights learns a thousand tiles by heart."""
+        """A crop with its margin, seldom as it was: millions of weights learn a thousand tiles by heart."""
         tile = self._tile(rng)
         if rng.random() < SMALLER_SHARE:
             least = self.side + 2 * MARGIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
 )
 def test_shipped_networks_keep_their_budget(name: str, radius: int, macs: int) -> None:
     spec, other = (read_cellnet(packaged(f"{name}-{subject}")).spec for subject in ("levels", "palettes"))
-    assert spec == other
+    assert replace(spec, evened=other.evened) == other
     assert spec.radius <= radius
     assert spec.macs <= macs
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from vdequant.errors import ModelError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
-from vdequant.models.cellnet_weights import write_cellnet
+from vdequant.models.cellnet_weights import FORMAT, read_cellnet, write_cellnet
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.mean_cells import dithered_cells, local_mean
@@ -95,20 +97,32 @@ def test_levels_and_codecs_are_one_networks_palettes_and_dither_the_others(
 class Listening(Cellnet):
     """Answers with the lowest values that it is told."""
 
-    def __init__(self) -> None:
-        super().__init__(CellnetSpec(2, (1,)))
+    def __init__(self, *, evened: bool) -> None:
+        super().__init__(CellnetSpec(2, (1,), evened=evened))
 
     def forward(self, stored: Tensor, low: Tensor, high: Tensor, room: Tensor, spread: Tensor, facts: Tensor) -> Tensor:
         return low.clone()
 
 
 def test_networks_are_told_evened_reaches_of_dithered_palettes_alone() -> None:
-    palette, net = QUANTIZERS["palette"], Listening()
+    palette, net = QUANTIZERS["palette"], Listening(evened=True)
     y = stored(palette)
     plain, dithered = palette.cells(y), dithered_cells(palette.cells(y))
     assert torch.equal(CellnetRestorer(net, net).restore(y, plain), plain.low.clamp(0, 1))
     told = CellnetRestorer(net, net).restore(y, dithered)
     torch.testing.assert_close(told, (y - local_mean(y - dithered.low)).clamp(0, 1))
+
+
+def test_networks_of_before_are_told_each_colors_own_reach(tmp_path: Path) -> None:
+    y = stored(QUANTIZERS["palette"])
+    cells = dithered_cells(QUANTIZERS["palette"].cells(y))
+    told = CellnetRestorer(Listening(evened=True), Listening(evened=False)).restore(y, cells)
+    assert torch.equal(told, cells.low.clamp(0, 1))
+    # Their files do not say so.
+    spec = {"channels": 2, "dilations": [1]}
+    weights = Cellnet(CellnetSpec(2, (1,))).state_dict()
+    save_file(weights, tmp_path / "old.safetensors", {"format": FORMAT, "spec": json.dumps(spec)})
+    assert not read_cellnet(tmp_path / "old.safetensors").spec.evened
 
 
 def test_two_networks_of_different_sizes_are_no_restorer() -> None:

@@ -37,11 +37,13 @@ class CellnetSpec:
         channels: feature channels of every hidden layer.
         dilations: one entry a residual block: the dilation of its two 3x3 convolutions.
         context: channels of the branch at 1/8 resolution that sees wide bands; 0 for none.
+        evened: of dithered cells it is told means of their reaches; networks of before were told each color's own.
     """
 
     channels: int
     dilations: tuple[int, ...]
     context: int = 0
+    evened: bool = True
 
     @property
     def radius(self) -> int:

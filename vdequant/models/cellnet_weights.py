@@ -12,7 +12,8 @@ FORMAT = "vdequant-cellnet-2"
 
 
 def _make(fields: dict[str, Any]) -> Cellnet:
-    return Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), fields.get("context", 0)))
+    context, evened = fields.get("context", 0), fields.get("evened", False)
+    return Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), context, evened))
 
 
 def write_cellnet(net: Cellnet, path: Path) -> None:

@@ -7,6 +7,7 @@ of that size was at both.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,7 +39,7 @@ class CellnetRestorer:
     """
 
     def __init__(self, levels: Cellnet, palettes: Cellnet) -> None:
-        if levels.spec != palettes.spec:
+        if replace(levels.spec, evened=palettes.spec.evened) != palettes.spec:
             raise ModelError(f"expected two networks of one size, got {levels.spec} and {palettes.spec}; reinstall")
         self.levels, self.palettes = levels, palettes
         self.needs = Needs(halo=levels.spec.radius, align=levels.spec.align)
@@ -56,14 +57,14 @@ class CellnetRestorer:
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        low, high, room = _told(y, cells)
+        low, high, room = _told(y, cells, self._net(cells))
         facts = _facts(cells, y.device)
         proposal: Tensor = self._net(cells)(y, low, high, room, _spreads(y, cells), facts)
         return proposal.clamp_(0, 1)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        features = cell_features(y, *_told(y, cells))
+        features = cell_features(y, *_told(y, cells, self._net(cells)))
         # Narrow first: reordering half the bytes is nearly twice as fast.
         return features.to(self.levels.head.weight.dtype).contiguous(memory_format=torch.channels_last)
 
@@ -74,18 +75,19 @@ class CellnetRestorer:
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        low, high, _ = _told(y, cells)
+        low, high, _ = _told(y, cells, self._net(cells))
         return proposed(x, y, low, high, _spreads(y, cells)).clamp_(0, 1)
 
 
-def _told(y: Tensor, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
-    """Lowest and highest values of the cells, and their room, as the networks were trained to be told them."""
+def _told(y: Tensor, cells: Cells, net: Cellnet) -> tuple[Tensor, Tensor, Tensor]:
+    """Lowest and highest values of the cells, and their room, as the network was trained to be told them."""
     if cells.lossy:
         low, high = torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
         return low, high, box_room(y, low, high)
     told = cells.low, cells.high, room_of(cells)
     # A pattern between levels has the same reach around each pixel, and its pictures are reused in parts.
-    return evened(y, *told) if cells.dithered and not isinstance(cells, PatternCells) else told
+    mixed = cells.dithered and not isinstance(cells, PatternCells)
+    return evened(y, *told) if mixed and net.spec.evened else told
 
 
 def _spread(cells: Cells) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
 from vdequant.metrics.temporal import flicker
+from vdequant.quantizers.base import Cells
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -101,3 +103,20 @@ def test_dithered_results_are_moved_into_the_cells_again() -> None:
     given = [RestoredFrame(f.y, cells(f.y).project(f.restored), cells, pixelwise=False) for f in passing_box()]  # type: ignore[attr-defined,arg-type]
     for frame, x in zip(given, run(given).split(1), strict=True):
         assert frame.cells_of(frame.y).contains(x).float().mean() > 0.999
+
+
+@pytest.mark.parametrize(("drift", "held"), [(5 / 255, True), (20 / 255, False)])
+def test_the_shade_of_an_edge_that_has_passed_does_not_stay_in_dither(drift: float, held: bool) -> None:
+    """The stored color is the same all the time, but what is mixed with it is not."""
+
+    def cells(y: Tensor) -> Cells:
+        return dithered_cells(UniformQuantizer.of_levels(2).cells(y))
+
+    frames = []
+    for moment in range(2):
+        y = torch.zeros(1, 3, 16, 16)
+        y[..., 0, moment] = 1.0  # or it would be the same frame
+        frames.append(RestoredFrame(y, torch.full_like(y, 0.1 + drift * moment), cells, pixelwise=False))
+    first, second = run(frames, Lock(play=1 / 255)).split(1)
+    expected = first if held else frames[1].restored - 1 / 255
+    torch.testing.assert_close(second[..., 8:, 8:], expected[..., 8:, 8:])

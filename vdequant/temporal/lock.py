@@ -15,6 +15,7 @@ from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
 
 ROUNDING = 2e-6  # by which projecting moves what is inside already
+STALE = 8 / 255  # what lies behind by more is of other surroundings, where pixels are made from theirs
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Lock:
     """Holds values where the stored color is that of the frame before.
 
     Places that have not changed since the shot began are held exactly. Places that have are held with some play: in a
-    scrolling shade a color stays for a while though the place moves on, and the value has to follow.
+    scrolling shade a color stays for a while though the place moves on, and the value has to follow. So it has where
+    pixels are mixed with those around, as dither is, and something else has come to lie there: an edge that has passed
+    would else leave its shade behind.
 
     Args:
         play: how far, in [0, 1] units, a value of a place that has changed may stay behind the restorer's.
@@ -68,7 +71,10 @@ class Lock:
         fresh = frame.restored
         # On the line from one value to the other, for cells are convex but need not be boxes.
         behind = held.value - fresh
-        share = self.play / behind.abs().amax(1, keepdim=True).clamp(min=self.play)
+        distance = behind.abs().amax(1, keepdim=True)
+        if not frame.pixelwise:
+            held.untouched &= distance <= STALE
+        share = self.play / distance.clamp(min=self.play)
         near = torch.where(share < 1, fresh + share * behind, held.value)
         value = torch.where(same, near, fresh)
         value = torch.where(held.untouched, held.value, value)

@@ -6,8 +6,8 @@
     # . # . # .
 
 Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So only
-what a restorer nearly leaves alone is kept. Of white letters over game screens, dithered to 16 colors, 74 and 82 % of the
-pixels are within 2 codes without it, and 95.8 and 97.6 % with it (cellnet-m, knoll8 and Floyd-Steinberg,
+what a restorer nearly leaves alone is kept. Of white letters over game screens, dithered to 16 colors, 74 and 82 % of
+the pixels are within 2 codes without it, and 95.8 and 97.6 % with it (cellnet-m, knoll8 and Floyd-Steinberg,
 scripts/measure_dedither.py). Some lines of photographs are taken for strokes, which costs Kodak 0.07 to 0.11 dB with
 Floyd-Steinberg and 8 to 64 colors.
 """

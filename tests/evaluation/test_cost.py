@@ -3,11 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vdequant.evaluation.cost import Cost
+from vdequant.evaluation.cost import Cost, _children
 
 MIB = 1 << 20
 
@@ -28,6 +29,23 @@ def test_memory_that_was_freed_again_counts() -> None:
     assert later.peak is not None
     assert 35 * MIB < cost.peak < 80 * MIB
     assert later.peak < 10 * MIB
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a resettable high-water mark")
+def test_a_program_that_has_ended_does_not_hide_the_others() -> None:
+    over = subprocess.Popen(["true"])
+    while "(zombie)" not in Path(f"/proc/{over.pid}/status").read_text():
+        time.sleep(0.01)
+    running = subprocess.Popen(["sleep", "60"])
+    try:
+        deadline = time.monotonic() + 10
+        while not (found := _children()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert found == [Path(f"/proc/{running.pid}")]
+    finally:
+        running.kill()
+        running.wait()
+        over.wait()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps a resettable high-water mark")

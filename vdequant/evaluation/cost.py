@@ -35,9 +35,15 @@ def _children() -> list[Path]:
     found: list[Path] = []
     for task in SELF.glob("task/*/children"):
         with suppress(OSError):
-            started = [Path("/proc") / pid for pid in task.read_text().split()]
-            found += [child for child in started if (child / "exe").readlink() != (SELF / "exe").readlink()]
-    return found
+            found += [Path("/proc") / pid for pid in task.read_text().split()]
+    return [child for child in found if _runs_its_own(child)]
+
+
+def _runs_its_own(child: Path) -> bool:
+    """Not one that has ended and that nobody has asked for yet: it has no program, and must not hide the others."""
+    with suppress(OSError):
+        return (child / "exe").readlink() != (SELF / "exe").readlink()
+    return False
 
 
 class Cost:

@@ -330,8 +330,9 @@ def test_a_recording_that_goes_on_after_a_pause_replaces_its_own_output(captures
 
 
 def test_a_second_watch_on_the_same_outputs_is_refused(captures: Path) -> None:
+    recording(captures / "a.mkv")
     with Running(captures) as running:
-        running.wait((captures.parent / "restored").is_dir)
+        running.wait(lambda: bool(running.heard.results))  # not only the folder is there, it is also locked
         with pytest.raises(OutputError, match="another vdequant watch"):
             once(captures)
 

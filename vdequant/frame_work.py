@@ -112,6 +112,11 @@ def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tens
     return enlarged[..., :height, :width]
 
 
+def _over_dither(recipe: Recipe) -> bool:
+    """Whether pixels are dithered, found so or made so by a known quantizer."""
+    return recipe.dithered or isinstance(recipe.quantizer, DitherQuantizer)
+
+
 def cells_of(recipe: Recipe, y: Tensor) -> Cells:
     """The cells of native pictures ``(N, 3, H, W)``."""
     cells = recipe.quantizer.cells(y)
@@ -172,8 +177,8 @@ def in_tiles(recipe: Recipe, work: Callable[[Tensor], Tensor], x: Tensor) -> Ten
     align = lcm(needs.align, recipe.quantizer.period)
     if needs.halo >= WHOLE_PICTURE:
         return work(x)
-    dithered = recipe.dithered or isinstance(recipe.quantizer, DitherQuantizer)
-    halo = needs.halo + (WINDOW // 2 if dithered else 0)  # a restorer may be told means over the cells around
+    # A restorer may be told means over the cells around.
+    halo = needs.halo + (WINDOW // 2 if _over_dither(recipe) else 0)
     return _in_smaller_tiles(partial(apply_tiled, work, x, halo=halo, align=align), recipe.tile, x)
 
 
@@ -280,7 +285,7 @@ def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor,
     there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster.
     """
     quantizer = recipe.quantizer
-    if recipe.dithered or isinstance(quantizer, DitherQuantizer):
+    if _over_dither(recipe):
         kept, cells = with_strokes(y, restored), cells_of(recipe, y)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.yielding(kept, restored) if isinstance(cells, MeanCells) else kept

@@ -26,6 +26,7 @@ from vdequant.media.passthrough import Carriage, Carrier, build, label, ways
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
 from vdequant.media.rationals import as_fraction
+from vdequant.media.thread_policy import kept_policy
 
 _REFUSALS = (av.error.FFmpegError, OSError, ValueError)
 LIMITED, FULL = 1, 2  # FFmpeg's AVCOL_RANGE
@@ -70,7 +71,8 @@ def write_header(container: OutputContainer, film: VideoStream) -> None:
     Raises:
         UsageError: the encoder does not know one of the options.
     """
-    container.start_encoding()
+    with kept_policy():
+        container.start_encoding()
     unknown = film.codec_context.options
     if unknown:
         pairs = ", ".join(f"{key}={value}" for key, value in unknown.items())

@@ -21,6 +21,7 @@ from vdequant.color import from_rgb
 from vdequant.frames import Frame, Layout, Matrix, Siting, SourceInfo
 from vdequant.media.passthrough import ASS_HEADER
 from vdequant.media.pixels import pack
+from vdequant.media.thread_policy import kept_policy
 
 MILLISECONDS = Fraction(1, 1000)
 
@@ -141,7 +142,7 @@ def clip(
     """
     stamps = list(pts) if pts is not None else [int(i * 20 * MILLISECONDS / time_base) for i in range(count)]
     file: Any = str(target) if isinstance(target, Path) else target
-    with av.open(file, "w", format=container) as out:
+    with kept_policy(), av.open(file, "w", format=container) as out:
         film = out.add_stream(codec, rate=50, options=options or {})
         film.height, film.width = size
         film.pix_fmt = pix_fmt

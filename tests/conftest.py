@@ -17,6 +17,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _seeded_modules() -> None:
+    """What a whole module shares starts from seed 0 as well; it is made before the tests' own seeding."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> Iterator[None]:
     """Each test starts from seed 0 and leaves the generator as it found it."""

@@ -27,7 +27,7 @@ from vdequant.quantizers.mean_cells import WINDOW, MeanCells, dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
-from vdequant.quantizers.strokes import with_strokes
+from vdequant.quantizers.strokes import kept_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage
@@ -286,9 +286,10 @@ def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor,
     """
     quantizer = recipe.quantizer
     if _over_dither(recipe):
-        kept, cells = with_strokes(y, restored), cells_of(recipe, y)
+        drawn, cells = kept_strokes(y, restored), cells_of(recipe, y)
+        kept = torch.where(drawn, y, restored)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
-        return cells.yielding(kept, restored) if isinstance(cells, MeanCells) else kept
+        return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
     return with_textures(y, restored, repeated_textures(y if codes is None else torch.stack(codes, 1)))

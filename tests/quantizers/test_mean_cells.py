@@ -133,3 +133,31 @@ def test_a_picture_does_not_yield_to_one_that_is_as_far_outside() -> None:
     stored = torch.full((1, 3, 9, 9), 0.5)
     cells = MeanCells(stored, stored - 0.06, stored + 0.06)
     assert torch.equal(cells.yielding(stored + 0.2, stored - 0.2), stored + 0.2)
+
+
+def test_held_pixels_stay_while_those_around_them_move_until_the_means_are_inside() -> None:
+    stored = torch.full((1, 3, 24, 24), 0.5)
+    held = torch.zeros(1, 1, 24, 24, dtype=torch.bool)
+    held[..., 10:14, 10:14] = True
+    stored = torch.where(held, 1.0, stored)
+    cells = MeanCells(stored, stored - 0.06, stored + 0.06)
+    restored = stored + 0.01
+    restored[..., 8:16, 8:16] += 0.06  # the ground around the letter takes what the letter itself lost
+    restored = torch.where(held, 0.9, restored)
+    x = torch.where(held, stored, restored)
+    assert cells.contains(restored).all()
+    assert not cells.contains(x).all()
+    done = cells.holding(x, held, restored)
+    assert cells.contains(done).all()
+    assert torch.equal(done[..., 10:14, 10:14], stored[..., 10:14, 10:14])
+    assert torch.equal(done[..., :3, :3], x[..., :3, :3])
+
+
+def test_held_pixels_yield_where_those_around_them_cannot_make_up_for_them() -> None:
+    stored = torch.full((1, 3, 24, 24), 0.1)
+    held = torch.zeros(1, 1, 24, 24, dtype=torch.bool)
+    held[..., 8:16, 8:16] = True
+    cells = MeanCells(stored, stored - 0.05, stored + 0.05)
+    done = cells.holding(torch.where(held, 1.0, stored), held, stored)
+    assert cells.contains(done).all()
+    assert (done[..., 11, 11] == 0.1).all()

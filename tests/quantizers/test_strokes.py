@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.strokes import strokes, with_strokes
+from vdequant.quantizers.strokes import kept_strokes, strokes
 from vdequant.quantizers.uniform import UniformQuantizer
 
 KINDS = ["bayer2", "bayer4", "bayer8", "checkerboard", "knoll4", "fs"]
@@ -60,17 +60,20 @@ def test_areas_of_one_color_are_no_strokes() -> None:
 def test_only_what_the_restorer_nearly_left_alone_is_kept() -> None:
     y = printed(DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6)), "white")
     found = strokes(y)
-    near, far = y - 10 / 255, y - 40 / 255
-    assert torch.equal(with_strokes(y, near), torch.where(found, y, near))
-    assert torch.equal(with_strokes(y, far), far)
+    assert torch.equal(kept_strokes(y, y - 10 / 255), found)
+    assert not kept_strokes(y, y - 40 / 255).any()
 
 
-def test_what_was_restored_is_not_written_to() -> None:
-    y = printed(DitherQuantizer(GRAYS, "fs").quantize(ramp(0.1, 0.6)), "white")
+def test_a_few_pixels_that_were_changed_more_are_kept_among_strokes_that_were_not() -> None:
+    y = printed(DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6)), "white")
+    found = strokes(y)
     restored = y - 5 / 255
-    before = restored.clone()
-    assert not torch.equal(with_strokes(y, restored), before)
-    assert torch.equal(restored, before)
+    restored[..., ::4, ::2] = y[..., ::4, ::2] - 60 / 255
+    assert torch.equal(kept_strokes(y, restored), found)
+    restored[..., ::4, ::2] = y[..., ::4, ::2] - 120 / 255
+    far = torch.zeros_like(found)
+    far[..., ::4, ::2] = True
+    assert torch.equal(kept_strokes(y, restored), found & ~far)
 
 
 def test_each_picture_of_a_batch_is_looked_at_by_itself() -> None:

@@ -52,7 +52,7 @@ def test_it_learns(folder: Path, kind: str, tmp_path: Path) -> None:
     base = read_base(str(folder / kind))
     lesson = PretrainedLesson([smooth_tile(1), smooth_tile(2)], [], "L")
     loss = lesson.loss = pretrained_loss(base)
-    settings = replace(SETTINGS, steps=8, batch=4, rate=2e-2, muon=False)
+    settings = replace(SETTINGS, steps=16, batch=4, rate=2e-2, muon=False)
     trainer = Trainer(
         lambda: PretrainedEncoder(base, "L", torch.randn(1, WORDS, WIDTH)),
         loss,

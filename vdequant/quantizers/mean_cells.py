@@ -108,17 +108,34 @@ class MeanCells:
         A picture that is inside is left alone. Windows with contrary needs may remain outside; their pixels become
         the stored ones, which are always inside.
         """
+        return self.yielding(self._shifted(x, torch.ones_like(x), margin), self.stored)
+
+    def holding(self, x: Tensor, held: Tensor, other: Tensor, margin: float = MARGIN) -> Tensor:
+        """``x`` with the pixels ``held`` as they are: those around them move instead, until all means are inside.
+
+        Args:
+            x: ``(N, 3, H, W)``.
+            held: which pixels stay, ``(N, 1, H, W)`` bool.
+            other: a picture that is inside, taken around each mean that this cannot bring there.
+            margin: see :meth:`project`.
+        """
+        return self.yielding(self._shifted(x, (~held).to(x.dtype).expand_as(x), margin), other)
+
+    def _shifted(self, x: Tensor, free: Tensor, margin: float) -> Tensor:
+        """``x`` after a few rounds of moving windows that are outside; ``free``: 1 where pixels may move, else 0."""
         down, up = self._bounds
+        inset, share = margin + SLACK, None
         for _ in range(ROUNDS):
             moved = local_mean(x - self.stored)
             above, below = moved > up, moved < -down
             if not (above.any() or below.any()):
-                return x
-            inset = margin + SLACK
+                break
             over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
             under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
-            x = (x - _around(over) + _around(under)).clamp(0, 1)
-        return self.yielding(x, self.stored)
+            # Where few pixels may move, they move farther.
+            share = local_mean(free).clamp(min=1 / WINDOW**2) if share is None else share
+            x = (x + free * (_around(under / share) - _around(over / share))).clamp(0, 1)
+        return x
 
     def yielding(self, x: Tensor, other: Tensor) -> Tensor:
         """``x``, but ``other`` around each mean that lies outside in ``x`` alone; ``other`` if that comes to no end."""

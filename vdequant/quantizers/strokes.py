@@ -6,10 +6,7 @@
     # . # . # .
 
 Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So only
-what a restorer nearly leaves alone is kept. Of white letters over 40 game screens, dithered to 16 colors, 95.8 and
-97.6 % of the pixels are then within 2 codes (cellnet-m, knoll8 and Floyd-Steinberg, scripts/measure_dedither.py); over
-14 of the screens it was 74 and 82 % without. Some lines of photographs are taken for strokes, which cost Kodak 0.07 to
-0.11 dB with Floyd-Steinberg and 8, 16 and 64 colors (cellnet-s).
+what a restorer nearly leaves alone is kept, and what stands among such strokes. What it moves far was no letter.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 AROUND = 7  # pixels a side of the places that a color is compared with
 COMMON = 0.6  # share of them from which on it is the common color, and others are the strokes
@@ -27,19 +25,28 @@ NEARBY = 15  # pixels a side in which a color is asked what it is used for: two 
 USED = 0.6  # share of its places there that has to be strokes: in dither few of them lie in a row
 MOST_COLORS = 64  # of candidates; each takes a tenth of a millisecond and more, and photographs have thousands
 NEARLY = 32 / 255  # what a restorer may have changed; networks that smooth more move letters more
+FAR = 96 / 255  # a stroke among others that are nearly left alone may have been changed by that much
+AMONG = 0.7  # share of the strokes NEARBY that are nearly left alone
 
 Bits = NDArray[np.uint8]  # (H, W) of 0 and 1
 
 
-def with_strokes(y: Tensor, restored: Tensor) -> Tensor:
-    """``restored`` with the stored strokes where it nearly has them already; it is not written to.
+def kept_strokes(y: Tensor, restored: Tensor) -> Tensor:
+    """Which strokes of stored dithered pictures a restorer nearly has already.
 
     Args:
         y: stored dithered pictures ``(N, 3, H, W)`` in [0, 1].
         restored: what a restorer proposes for them, the same shape.
+
+    Returns:
+        ``(N, 1, H, W)`` bool on the same device.
     """
-    near = (restored - y).abs().amax(1, keepdim=True) <= NEARLY
-    return torch.where(near & strokes(y), y, restored)
+    found, moved = strokes(y), (restored - y).abs().amax(1, keepdim=True)
+    if not found.any():
+        return found
+    near = found & (moved <= NEARLY)
+    counts = [avg_pool2d(part.to(moved.dtype), NEARBY, stride=1, padding=NEARBY // 2) for part in (near, found)]
+    return near | (found & (moved <= FAR) & (counts[0] >= AMONG * counts[1]))
 
 
 def strokes(y: Tensor) -> Tensor:

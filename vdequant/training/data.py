@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ from vdequant.errors import InputError
 from vdequant.quantizers.base import box_room, room_of
 from vdequant.quantizers.mean_cells import evened
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
+from vdequant.training.machines import machine_record
 from vdequant.training.screens import flat_record, with_text
 
 SIDE = 256
@@ -26,11 +27,14 @@ TEXT_SHARES = (0.1, 0.35)  # of the plain and of the dithered palette records ha
 MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
-# What a batch is made of: lattice, palette, lossy, flat art that is its own truth. A network may know one half only.
+MACHINE_TEXT_SHARE = 0.35  # of the crops in a machine's colors have text over them
+MORE_TEXT_SHARE = 0.15  # of the crops of dithered records get text over what is there
+# What a batch is made of: lattice, palette, lossy, flat art that is its own truth, the colors of a machine. A network
+# may know one half only.
 SHARES = {
-    "all": (0.62, 0.27, 0.05, 0.06),
-    "levels": (0.92, 0.0, 0.08, 0.0),
-    "palettes": (0.0, 0.85, 0.0, 0.15),
+    "all": (0.62, 0.22, 0.05, 0.06, 0.05),
+    "levels": (0.92, 0.0, 0.08, 0.0, 0.0),
+    "palettes": (0.0, 0.7, 0.0, 0.14, 0.16),
 }
 
 
@@ -179,6 +183,22 @@ def _evened(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> tuple[Te
     return low[0], high[0], room[0]
 
 
+def _sample_of(record: PaletteRecord, truth: np.ndarray | None) -> Sample:
+    """What a record of the side of a crop stands for: ``truth``, or where that is None itself."""
+    index = record.index.astype(np.int64)
+    stored = to_tensor(record.palette[index])
+    reach = torch.from_numpy(record.reach[index]).permute(2, 0, 1)
+    goal = stored
+    if truth is not None:
+        goal = torch.where(torch.from_numpy(record.kept.copy()), stored, to_tensor(truth))
+    spread = 4.5 if record.dithered else 1.5
+    facts = (float(record.dithered), 0.0, 1.0)
+    told = stored - reach[:3], stored + reach[3:6], reach[6:]
+    if record.dithered:
+        told = _evened(stored, *told)
+    return goal, stored, *told, spread, facts
+
+
 Sample = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float, tuple[float, float, float]]
 
 
@@ -199,7 +219,9 @@ class Sampler:
         self.palettes = [pair for pair in bank.palettes if pair[0] not in bank.held]
         self.lossy = [pair for pair in bank.lossy if pair[0] not in bank.held]
         # A small bank can lack a kind.
-        present = np.array(SHARES[subject]) * [bool(self.tiles), bool(self.palettes), bool(self.lossy), bool(bank.flat)]
+        present = np.array(SHARES[subject]) * [
+            bool(kind) for kind in (self.tiles, self.palettes, self.lossy, bank.flat, self.tiles)
+        ]
         self.shares = present / present.sum()
 
     def _corner(self) -> tuple[int, int]:
@@ -222,20 +244,21 @@ class Sampler:
         return truth, stored[0], cells.low[0], cells.high[0], room_of(cells)[0], 1.0, (0.0, 0.0, 0.0)
 
     def _palette(self, record: PaletteRecord, truth: np.ndarray | None) -> Sample:
+        """A crop of a record, with the picture that it was made of; None: it is its own truth."""
         corner = self._corner()
-        index = _crop(record.index, self.side, corner).astype(np.int64)
-        stored = to_tensor(record.palette[index])
-        reach = torch.from_numpy(record.reach[index]).permute(2, 0, 1)
-        goal = stored
-        if truth is not None:
-            kept = torch.from_numpy(_crop(record.kept, self.side, corner).copy())
-            goal = torch.where(kept, stored, to_tensor(_crop(truth, self.side, corner)))
-        spread = 4.5 if record.dithered else 1.5
-        facts = (float(record.dithered), 0.0, 1.0)
-        told = stored - reach[:3], stored + reach[3:6], reach[6:]
-        if record.dithered:
-            told = _evened(stored, *told)
-        return goal, stored, *told, spread, facts
+        cut = replace(record, index=_crop(record.index, self.side, corner), kept=_crop(record.kept, self.side, corner))
+        if truth is None:
+            return _sample_of(cut, None)
+        if record.dithered and self.rng.random() < MORE_TEXT_SHARE:
+            cut = with_text(cut, self.rng)
+        return _sample_of(cut, _crop(truth, self.side, corner))
+
+    def _machine(self) -> Sample:
+        tile = self.bank.tiles[self.tiles[int(self.rng.integers(len(self.tiles)))]]
+        truth = np.ascontiguousarray(_crop(tile, self.side, self._corner()))
+        record = machine_record(truth, self.rng)
+        text = self.rng.random() < MACHINE_TEXT_SHARE
+        return _sample_of(with_text(record, self.rng) if text else record, truth)
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]
@@ -249,7 +272,7 @@ class Sampler:
         return truth, stored, low, high, box_room(stored, low, high), 1.0, (0.0, 1.0, 0.0)
 
     def _one(self) -> Sample:
-        kind = int(self.rng.choice(4, p=self.shares))
+        kind = int(self.rng.choice(5, p=self.shares))
         if kind == 0:
             return self._lattice()
         if kind == 1:
@@ -257,6 +280,8 @@ class Sampler:
             return self._palette(record, self.bank.tiles[number])
         if kind == 2:
             return self._lossy()
+        if kind == 4:
+            return self._machine()
         return self._palette(self.bank.flat[int(self.rng.integers(len(self.bank.flat)))], None)
 
     def batch(self, count: int, number: int) -> Batch:

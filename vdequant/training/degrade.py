@@ -103,7 +103,7 @@ def palette_record(tile: np.ndarray, others: list[np.ndarray], rng: np.random.Ge
         image = Image.fromarray(tile).quantize(palette=palette, dither=kind)
     colors, index = used_palette(image, np.asarray(image))
     if dither in PATTERNS and len(colors) > 1:
-        index = _patterned(tile, colors, PATTERNS[dither], rng)
+        index = patterned(tile, colors, PATTERNS[dither], rng)
     return PaletteRecord(index, colors, reach_of(colors), dither != "none", np.zeros(index.shape, bool))
 
 
@@ -136,14 +136,32 @@ def _offset(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generat
 PATTERNS: dict[str, Pattern] = {"ordered": _mixed, "listed": _listed, "offset": _offset}
 
 
-def _patterned(tile: np.ndarray, colors: np.ndarray, pattern: Pattern, rng: np.random.Generator) -> np.ndarray:
+def patterned(tile: np.ndarray, colors: np.ndarray, pattern: Pattern, rng: np.random.Generator) -> np.ndarray:
     """Index map of ``tile`` dithered to ``colors`` (sorted, distinct) by a fixed pattern, either way round."""
     quantizer = PaletteQuantizer(torch.from_numpy(colors).float() / 255)
     picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
     turned = rng.random() < 0.5
     stored = pattern(picture.mT.contiguous() if turned else picture, quantizer, rng)
-    flat = to_rows(stored.mT if turned else stored)
-    return nearest_index(flat, quantizer.palette).reshape(tile.shape[:2]).numpy().astype(np.uint8)
+    return _indices(stored.mT if turned else stored, quantizer.palette)
+
+
+def _indices(picture: Tensor, palette: Tensor) -> np.ndarray:
+    """Map of the nearest colors for a picture ``(1, 3, H, W)``: ``(H, W)`` uint8."""
+    return nearest_index(to_rows(picture), palette).reshape(picture.shape[-2:]).numpy().astype(np.uint8)
+
+
+def nearest(tile: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Index map of ``tile`` in ``colors`` (sorted, distinct) without dither."""
+    picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
+    return _indices(picture, torch.from_numpy(colors).float() / 255)
+
+
+def diffused(tile: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Index map of ``tile`` in ``colors`` (sorted, distinct) with Floyd-Steinberg's dither."""
+    table = Image.new("P", (1, 1))
+    table.putpalette(np.concatenate([colors, np.repeat(colors[:1], 256 - len(colors), axis=0)]).tobytes())
+    index = np.array(Image.fromarray(tile).quantize(palette=table, dither=Image.Dither.FLOYDSTEINBERG))
+    return np.where(index < len(colors), index, 0).astype(np.uint8)  # the rest of the table is the first color
 
 
 def random_lattice(rng: np.random.Generator) -> UniformQuantizer:

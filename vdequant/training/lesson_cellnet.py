@@ -11,7 +11,7 @@ from vdequant.training.validation import Validation
 
 HALF_SHARE = 0.03  # of the squared half cell in the unit of the loss; palettes' cells are wide, their errors small
 LEAST_KEPT = 0.05  # of a picture: fewer pixels do not weigh as much as a line of text
-KEPT_WEIGHT = 0.15  # of how far pixels are moved whose stored value is the truth: letters, outlines, flat art
+KEPT_WEIGHT = 0.25  # of how far pixels are moved whose stored value is the truth: letters, outlines, flat art
 
 
 def cell_loss(answer: Tensor, batch: Batch) -> Tensor:

@@ -28,14 +28,14 @@ def random_text(rng: np.random.Generator) -> str:
     return "".join(rng.choice(list(LETTERS), int(rng.integers(2, 21))))
 
 
-def text_mask(rng: np.random.Generator, lines: int) -> np.ndarray:
-    """``(256, 256)`` bool, true on the strokes of ``lines`` lines of text without antialiasing."""
-    canvas = Image.new("1", (SIDE, SIDE))
+def text_mask(rng: np.random.Generator, lines: int, side: int = SIDE) -> np.ndarray:
+    """``(side, side)`` bool, true on the strokes of ``lines`` lines of text without antialiasing."""
+    canvas = Image.new("1", (side, side))
     pen = ImageDraw.Draw(canvas)
     pen.fontmode = "1"
     fonts = [ImageFont.load_default_imagefont(), ImageFont.load_default(float(rng.integers(8, 17)))]
     for _ in range(lines):
-        place = (int(rng.integers(-10, SIDE - 40)), int(rng.integers(0, SIDE - 8)))
+        place = (int(rng.integers(-10, max(side - 40, 1))), int(rng.integers(0, side - 8)))
         pen.text(place, random_text(rng), fill=1, font=fonts[int(rng.integers(2))])
     return np.asarray(canvas, dtype=bool)
 
@@ -142,7 +142,7 @@ def with_text(record: PaletteRecord, rng: np.random.Generator) -> PaletteRecord:
     index, kept, own = record.index.copy(), record.kept.copy(), len(record.palette)
     inks = np.arange(old, own) if own > old else np.arange(own)
     for _ in range(int(rng.integers(1, 4))):
-        strokes = text_mask(rng, int(rng.integers(1, 4)))
+        strokes = text_mask(rng, int(rng.integers(1, 4)), index.shape[0])
         if rng.random() < 0.3:
             rows, columns = np.nonzero(strokes)
             if len(rows):

@@ -1,0 +1,54 @@
+"""Crops in the colors of machines: which colors they have, what their dither keeps, and how they get into batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vdequant.quantizers.known_palettes import known_palettes
+from vdequant.training.data import Bank, Sampler, gradient
+from vdequant.training.degrade import diffused
+from vdequant.training.machines import LEVELS, MOST_COLORS, machine_colors, machine_record
+
+
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_colors_are_a_machines_or_a_few_levels_of_each_channel() -> None:
+    named = [table.tolist() for table in known_palettes().values()]
+    found = [machine_colors(rng(seed)) for seed in range(60)]
+    own = [colors for colors in found if colors.tolist() not in named]
+    assert 10 < len(own) < 50
+    assert max(len(colors) for colors in found) <= MOST_COLORS
+    assert all(len(np.unique(colors, axis=0)) == len(colors) for colors in found)
+    assert all(LEVELS[0] <= len(np.unique(channel)) <= LEVELS[1] for colors in own for channel in colors.T)
+
+
+def test_crops_keep_their_shape_and_plain_ones_have_the_nearest_colors() -> None:
+    crop = gradient(rng(1), 256)[:64, :64]
+    records = [machine_record(crop, rng(seed)) for seed in range(40)]
+    assert all(record.index.shape == (64, 64) and record.index.max() < len(record.palette) for record in records)
+    plain = [record for record in records if not record.dithered]
+    assert 2 <= len(plain) <= 20
+    for record in plain:
+        distances = np.linalg.norm(crop[:, :, None].astype(float) - record.palette, axis=-1)
+        taken = np.take_along_axis(distances, record.index[..., None].astype(int), -1)[..., 0]
+        np.testing.assert_allclose(taken, distances.min(-1), atol=1e-3)
+
+
+def test_error_diffusion_keeps_the_mean_and_uses_no_other_colors() -> None:
+    crop = np.full((64, 64, 3), 100, np.uint8)
+    colors = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    assert set(np.unique(diffused(crop, colors))) == {0, 1}
+    assert colors[diffused(crop, colors)].mean() == pytest.approx(100, abs=2)
+
+
+def test_batches_of_palettes_have_crops_in_few_levels() -> None:
+    tiles = [gradient(rng(seed), 256) for seed in range(3)]
+    sampler = Sampler(Bank(tiles, [], [], []), seed=1, side=32, subject="palettes")
+    batch = sampler.batch(12, 0)
+    assert batch.stored.shape == (12, 3, 32, 32)
+    assert all(len(torch.unique(picture.flatten(1), dim=1).T) <= MOST_COLORS + 3 for picture in batch.stored)
+    assert (batch.facts[:, 2] == 1).all()

@@ -286,8 +286,10 @@ def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor,
     """
     quantizer = recipe.quantizer
     if _over_dither(recipe):
-        drawn, cells = kept_strokes(y, restored), cells_of(recipe, y)
-        kept = torch.where(drawn, y, restored)
+        drawn = kept_strokes(y, restored)
+        if not drawn.any():
+            return restored
+        kept, cells = torch.where(drawn, y, restored), cells_of(recipe, y)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:

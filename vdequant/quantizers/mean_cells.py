@@ -108,7 +108,8 @@ class MeanCells:
         A picture that is inside is left alone. Windows with contrary needs may remain outside; their pixels become
         the stored ones, which are always inside.
         """
-        return self.yielding(self._shifted(x, torch.ones_like(x), margin), self.stored)
+        x, done = self._shifted(x, None, margin)
+        return x if done else self.yielding(x, self.stored)
 
     def holding(self, x: Tensor, held: Tensor, other: Tensor, margin: float = MARGIN) -> Tensor:
         """``x`` with the pixels ``held`` as they are: those around them move instead, until all means are inside.
@@ -119,33 +120,41 @@ class MeanCells:
             other: a picture that is inside, taken around each mean that this cannot bring there.
             margin: see :meth:`project`.
         """
-        return self.yielding(self._shifted(x, (~held).to(x.dtype).expand_as(x), margin), other)
+        x, done = self._shifted(x, held, margin)
+        return x if done else self.yielding(x, other)
 
-    def _shifted(self, x: Tensor, free: Tensor, margin: float) -> Tensor:
-        """``x`` after a few rounds of moving windows that are outside; ``free``: 1 where pixels may move, else 0."""
+    def _shifted(self, x: Tensor, held: Tensor | None, margin: float) -> tuple[Tensor, bool]:
+        """``x`` after a few rounds of moving windows that are outside, but not ``held``; whether all are inside."""
         down, up = self._bounds
-        inset, share = margin + SLACK, None
+        inset = margin + SLACK
+        free = None if held is None else (~held).to(x.dtype)
         for _ in range(ROUNDS):
             moved = local_mean(x - self.stored)
             above, below = moved > up, moved < -down
             if not (above.any() or below.any()):
-                break
+                return x, True
             over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
             under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
-            # Where few pixels may move, they move farther.
-            share = local_mean(free).clamp(min=1 / WINDOW**2) if share is None else share
+            if free is None:
+                x = (x - _around(over) + _around(under)).clamp(0, 1)
+                continue
+            share = local_mean(free).clamp(min=1 / WINDOW**2)  # where few pixels may move, they move farther
             x = (x + free * (_around(under / share) - _around(over / share))).clamp(0, 1)
-        return x
+        return x, False
 
     def yielding(self, x: Tensor, other: Tensor) -> Tensor:
         """``x``, but ``other`` around each mean that lies outside in ``x`` alone; ``other`` if that comes to no end."""
         down, up = self._bounds
+        outside = ~_within(local_mean(x - self.stored), down, up)
+        if not outside.any():
+            return x
         possible = _within(local_mean(other - self.stored), down, up)
         for _ in range(YIELDING):
-            outside = possible & ~_within(local_mean(x - self.stored), down, up)
+            outside &= possible
             if not outside.any():
                 return x
             x = torch.where(_around(outside.to(x.dtype)) > 0, other, x)
+            outside = ~_within(local_mean(x - self.stored), down, up)
         return other
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 AROUND = 7  # pixels a side of the places that a color is compared with
 COMMON = 0.6  # share of them from which on it is the common color, and others are the strokes
@@ -42,11 +41,13 @@ def kept_strokes(y: Tensor, restored: Tensor) -> Tensor:
         ``(N, 1, H, W)`` bool on the same device.
     """
     found, moved = strokes(y), (restored - y).abs().amax(1, keepdim=True)
-    if not found.any():
-        return found
     near = found & (moved <= NEARLY)
-    counts = [avg_pool2d(part.to(moved.dtype), NEARBY, stride=1, padding=NEARBY // 2) for part in (near, found)]
-    return near | (found & (moved <= FAR) & (counts[0] >= AMONG * counts[1]))
+    possible = found & (moved <= FAR)
+    if torch.equal(near, possible):
+        return near
+    counts = [np.stack([_counted(plane) for plane in _bits(part)]) for part in (near, found)]
+    among = torch.from_numpy(counts[0] >= AMONG * counts[1])[:, None]
+    return near | (possible & among.to(y.device))
 
 
 def strokes(y: Tensor) -> Tensor:
@@ -62,6 +63,17 @@ def strokes(y: Tensor) -> Tensor:
 
 def _square(side: int) -> Bits:
     return np.ones((side, side), dtype=np.uint8)
+
+
+def _bits(where: Tensor) -> Bits:
+    """``(N, 1, H, W)`` bool as ``(N, H, W)``."""
+    return where[:, 0].to("cpu", torch.uint8).numpy()
+
+
+def _counted(bits: Bits) -> NDArray[np.uint16]:
+    """How many are set NEARBY each place."""
+    around = (NEARBY, NEARBY)
+    return cv2.boxFilter(bits, cv2.CV_16U, around, normalize=False, borderType=cv2.BORDER_CONSTANT)  # type: ignore[return-value]
 
 
 def _of_picture(picture: NDArray[np.uint8]) -> Bits:
@@ -99,8 +111,4 @@ def _of_color(here: Bits, outermost: Bits, in_a_row: Bits) -> Bits:
     if not found.any():
         return found
     found |= cv2.dilate(found, _square(3)).view(np.uint8) & eligible  # ends, and corners of slanted strokes
-    counts = [
-        cv2.boxFilter(part, cv2.CV_16U, (NEARBY, NEARBY), normalize=False, borderType=cv2.BORDER_CONSTANT)
-        for part in (found, here)
-    ]
-    return found & (counts[0] >= USED * counts[1])
+    return found & (_counted(found) >= USED * _counted(here))

@@ -5,8 +5,8 @@
     . # . . # .      where that color is not the common one and fills no area, are a stroke (right).
     # . # . # .
 
-Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So only
-what a restorer nearly leaves alone is kept, and what stands among such strokes. What it moves far was no letter.
+Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So
+strokes are kept only where a restorer leaves half of those nearby nearly alone; what it moves there was no letter.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ THICK = 3  # pixels a side of an area; letters are two wide
 NEARBY = 15  # pixels a side in which a color is asked what it is used for: two letters
 USED = 0.6  # share of its places there that has to be strokes: in dither few of them lie in a row
 MOST_COLORS = 64  # of candidates; each takes a tenth of a millisecond and more, and photographs have thousands
-NEARLY = 32 / 255  # what a restorer may have changed; networks that smooth more move letters more
-FAR = 96 / 255  # a stroke among others that are nearly left alone may have been changed by that much
-AMONG = 0.7  # share of the strokes NEARBY that are nearly left alone
+NEARLY = 16 / 255  # what a restorer may have changed of strokes that it leaves alone
+AMONG = 0.5  # share of the strokes NEARBY that it has to leave alone
+FAR = 96 / 255  # the others among them may have been changed by that much
 
 Bits = NDArray[np.uint8]  # (H, W) of 0 and 1
 
 
 def kept_strokes(y: Tensor, restored: Tensor) -> Tensor:
-    """Which strokes of stored dithered pictures a restorer nearly has already.
+    """Which strokes of stored dithered pictures a restorer nearly leaves alone.
 
     Args:
         y: stored dithered pictures ``(N, 3, H, W)`` in [0, 1].
@@ -41,13 +41,9 @@ def kept_strokes(y: Tensor, restored: Tensor) -> Tensor:
         ``(N, 1, H, W)`` bool on the same device.
     """
     found, moved = strokes(y), (restored - y).abs().amax(1, keepdim=True)
-    near = found & (moved <= NEARLY)
-    possible = found & (moved <= FAR)
-    if torch.equal(near, possible):
-        return near
-    counts = [np.stack([_counted(plane) for plane in _bits(part)]) for part in (near, found)]
+    counts = [np.stack([_counted(plane) for plane in _bits(part)]) for part in (found & (moved <= NEARLY), found)]
     among = torch.from_numpy(counts[0] >= AMONG * counts[1])[:, None]
-    return near | (possible & among.to(y.device))
+    return found & (moved <= FAR) & among.to(y.device)
 
 
 def strokes(y: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,3 +71,29 @@ def test_threads_keep_what_they_were_given_before_and_new_ones_follow_the_caller
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         done.set()
     assert policies == [os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_OTHER]
+
+
+def test_two_threads_that_open_encoders_at_the_same_time_do_not_keep_each_other_real_time() -> None:
+    entered, tried, left, policies = threading.Event(), threading.Event(), threading.Event(), {}
+
+    def opens_first() -> None:
+        with kept_policy():
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            entered.set()
+            assert tried.wait(20)
+            time.sleep(0.2)  # the other would now look at this thread, if it did not wait for its turn
+        left.set()
+        last.join(20)
+        policies["first"] = os.sched_getscheduler(0)
+
+    def opens_last() -> None:
+        assert entered.wait(20)
+        tried.set()
+        with kept_policy():
+            assert left.wait(20)
+
+    first, last = threading.Thread(target=opens_first), threading.Thread(target=opens_last)
+    last.start()
+    first.start()
+    first.join(20)
+    assert policies == {"first": os.SCHED_OTHER}

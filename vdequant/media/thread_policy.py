@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _TASKS = "/proc/self/task"
+Policy = tuple[int, "os.sched_param"]  # in quotes: Windows and macOS have none
+_TURNS = threading.RLock()  # or one thread would take for given what another is about to undo
 
 
 @contextmanager
@@ -24,19 +27,24 @@ def kept_policy() -> Iterator[None]:
     if sys.platform != "linux" or not os.path.isdir(_TASKS):
         yield
         return
-    before = _policies()
-    own = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        yield
-    finally:
-        for thread, (policy, parameters) in _policies().items():
-            wanted = before.get(thread, own)
-            if (policy, parameters.sched_priority) != (wanted[0], wanted[1].sched_priority):
-                with suppress(OSError):  # it has ended, or may not be changed
-                    os.sched_setscheduler(thread, *wanted)
+    with _TURNS:
+        before = _policies()
+        own = os.sched_getscheduler(0), os.sched_getparam(0)
+        try:
+            yield
+        finally:
+            _give_back(before, own)
 
 
-def _policies() -> dict[int, tuple[int, os.sched_param]]:
+def _give_back(before: dict[int, Policy], own: Policy) -> None:
+    for thread, (policy, parameters) in _policies().items():
+        wanted = before.get(thread, own)
+        if (policy, parameters.sched_priority) != (wanted[0], wanted[1].sched_priority):
+            with suppress(OSError):  # it has ended, or may not be changed
+                os.sched_setscheduler(thread, *wanted)
+
+
+def _policies() -> dict[int, Policy]:
     found = {}
     for name in os.listdir(_TASKS):
         with suppress(OSError):  # it has ended meanwhile

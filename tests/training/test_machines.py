@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from vdequant.quantizers.known_palettes import known_palettes
 from vdequant.training.data import Bank, Sampler, gradient
-from vdequant.training.degrade import diffused
 from vdequant.training.machines import LEVELS, MOST_COLORS, machine_colors, machine_record
 
 
@@ -38,11 +36,12 @@ def test_crops_keep_their_shape_and_plain_ones_have_the_nearest_colors() -> None
         np.testing.assert_allclose(taken, distances.min(-1), atol=1e-3)
 
 
-def test_error_diffusion_keeps_the_mean_and_uses_no_other_colors() -> None:
-    crop = np.full((64, 64, 3), 100, np.uint8)
-    colors = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
-    assert set(np.unique(diffused(crop, colors))) == {0, 1}
-    assert colors[diffused(crop, colors)].mean() == pytest.approx(100, abs=2)
+def test_dither_of_grays_between_black_and_white_keeps_their_mean() -> None:
+    crop, close = np.full((64, 64, 3), 100, np.uint8), 0
+    for record in (machine_record(crop, rng(seed)) for seed in range(40)):
+        if record.dithered and record.palette.max() == 255 and record.palette.min() == 0:
+            close += abs(record.palette[record.index].mean() - 100) < 12
+    assert close > 10
 
 
 def test_batches_of_palettes_have_crops_in_few_levels() -> None:

@@ -5,7 +5,7 @@ Uniform lattices are made on the fly (see ``data``); what is expensive to make i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -54,13 +54,17 @@ def reach_of(palette: np.ndarray) -> np.ndarray:
     return torch.cat([axis_reach(colors).flatten(1), half_gaps(colors)[:, None]], dim=1).numpy()
 
 
+def level_colors(counts: Iterable[int]) -> np.ndarray:
+    """``(K, 3)`` uint8, sorted: all colors of so many evenly spaced levels of each channel."""
+    axes = [np.linspace(0, 255, count).round().astype(np.uint8) for count in counts]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
 def fixed_palette(rng: np.random.Generator) -> Image.Image:
     """A few evenly spaced levels of each channel, as early computers and web browsers had."""
     counts = [(2, 2, 2), (4, 4, 4), (6, 6, 6), (8, 8, 4), (3, 3, 3)][int(rng.integers(5))]
-    axes = [np.linspace(0, 255, count).round().astype(np.uint8) for count in counts]
-    colors = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     image = Image.new("P", (1, 1))
-    image.putpalette(colors.tobytes())
+    image.putpalette(level_colors(counts).tobytes())
     return image
 
 
@@ -142,26 +146,8 @@ def patterned(tile: np.ndarray, colors: np.ndarray, pattern: Pattern, rng: np.ra
     picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
     turned = rng.random() < 0.5
     stored = pattern(picture.mT.contiguous() if turned else picture, quantizer, rng)
-    return _indices(stored.mT if turned else stored, quantizer.palette)
-
-
-def _indices(picture: Tensor, palette: Tensor) -> np.ndarray:
-    """Map of the nearest colors for a picture ``(1, 3, H, W)``: ``(H, W)`` uint8."""
-    return nearest_index(to_rows(picture), palette).reshape(picture.shape[-2:]).numpy().astype(np.uint8)
-
-
-def nearest(tile: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Index map of ``tile`` in ``colors`` (sorted, distinct) without dither."""
-    picture = torch.from_numpy(np.array(tile)).permute(2, 0, 1)[None].float() / 255
-    return _indices(picture, torch.from_numpy(colors).float() / 255)
-
-
-def diffused(tile: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Index map of ``tile`` in ``colors`` (sorted, distinct) with Floyd-Steinberg's dither."""
-    table = Image.new("P", (1, 1))
-    table.putpalette(np.concatenate([colors, np.repeat(colors[:1], 256 - len(colors), axis=0)]).tobytes())
-    index = np.array(Image.fromarray(tile).quantize(palette=table, dither=Image.Dither.FLOYDSTEINBERG))
-    return np.where(index < len(colors), index, 0).astype(np.uint8)  # the rest of the table is the first color
+    flat = to_rows(stored.mT if turned else stored)
+    return nearest_index(flat, quantizer.palette).reshape(tile.shape[:2]).numpy().astype(np.uint8)
 
 
 def random_lattice(rng: np.random.Generator) -> UniformQuantizer:

@@ -7,14 +7,17 @@ lies far from most of them.
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.known_palettes import known_palettes
-from vdequant.training.degrade import DITHERS, PATTERNS, PaletteRecord, diffused, nearest, patterned, reach_of
+from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.training.degrade import PATTERNS, PaletteRecord, level_colors, patterned, reach_of
 
 NAMED_SHARE = 0.4  # of the palettes are a machine's; the others are a few evenly spaced levels of each channel
 LEVELS = (2, 6)  # of a channel
 MOST_COLORS = 64  # more are nearly as fine as a palette cut from a picture
-PLAIN_SHARE = 0.2  # is not dithered
+DITHERS = {"none": 0.2, "error diffusion": 0.38, "ordered": 0.18, "listed": 0.12, "offset": 0.12}  # of the crops
 
 
 def machine_colors(rng: np.random.Generator) -> np.ndarray:
@@ -25,18 +28,23 @@ def machine_colors(rng: np.random.Generator) -> np.ndarray:
     counts = rng.integers(LEVELS[0], LEVELS[1] + 1, 3)
     while counts.prod() > MOST_COLORS:
         counts[int(counts.argmax())] -= 1
-    axes = [np.linspace(0, 255, int(count)).round().astype(np.uint8) for count in counts]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return level_colors(counts.tolist())
+
+
+def _plain(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
+    """The nearest colors."""
+    return quantizer.quantize(picture)
+
+
+def _diffused(picture: Tensor, quantizer: PaletteQuantizer, rng: np.random.Generator) -> Tensor:
+    """Floyd and Steinberg's error diffusion."""
+    return DitherQuantizer(quantizer, "fs").quantize(picture)
 
 
 def machine_record(crop: np.ndarray, rng: np.random.Generator) -> PaletteRecord:
-    """``crop`` (``(H, W, 3)`` uint8) in the colors of a machine, with any dither of DITHERS but mostly with one."""
+    """``crop`` (``(H, W, 3)`` uint8) in the colors of a machine, with one of DITHERS."""
     colors = machine_colors(rng)
-    dithers = [name for name in DITHERS if name != "none"]
-    weights = np.array([DITHERS[name] for name in dithers])
-    dither = str(rng.choice(dithers, p=weights / weights.sum())) if rng.random() >= PLAIN_SHARE else "none"
-    if dither in PATTERNS:
-        index = patterned(crop, colors, PATTERNS[dither], rng)
-    else:
-        index = nearest(crop, colors) if dither == "none" else diffused(crop, colors)
+    dither = str(rng.choice(list(DITHERS), p=list(DITHERS.values())))
+    pattern = {"none": _plain, "error diffusion": _diffused, **PATTERNS}[dither]
+    index = patterned(crop, colors, pattern, rng)
     return PaletteRecord(index, colors, reach_of(colors), dither != "none", np.zeros(index.shape, bool))

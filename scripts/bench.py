@@ -32,6 +32,7 @@ from vdequant.frame_work import Recipe, restore_native
 from vdequant.frames import Frame, Layout
 from vdequant.pipeline import restore
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.restorers.ensemble import viewed
 from vdequant.restorers.loading import load_restorer
 from vdequant.schedule.cpu import CpuWorkers
 from vdequant.schedule.device import choose_engine
@@ -63,7 +64,7 @@ def write_clip(path: Path, width: int, height: int, frames: int) -> None:
 def bare_fps(name: str, width: int, height: int, frames: int, workers: int) -> float:
     """The network alone: pictures in memory, no codec, the same workers."""
     engine = choose_engine("auto", workers)
-    restorer = load_restorer(name).to(engine.device, engine.dtype)
+    restorer = viewed(load_restorer(name).to(engine.device, engine.dtype))
     quantizer = UniformQuantizer.of_bits((5, 5, 5))
     recipe = Recipe(restorer, quantizer, Layout(width, height))
     pictures = [torch.from_numpy(picture(width, height, t)).permute(2, 0, 1)[None].float() / 255 for t in range(8)]

@@ -66,6 +66,20 @@ def test_the_restorer_for_jpeg_is_chosen_as_soon_as_there_is_one(
     assert stated == planning.FOR_JPEG
 
 
+def test_a_jpeg_is_looked_at_twice_unless_another_number_of_views_is_asked_for(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.jpg")
+
+    def restored(views: int) -> np.ndarray:
+        output = tmp_path / f"{views}.png"
+        settings = Settings(device="cpu", restorer=planning.FOR_JPEG, views=views)
+        assert restore(str(source), str(output), settings).certificate == 1.0
+        return read(output)
+
+    usual, once, twice = (restored(views) for views in (0, 1, 2))
+    assert np.array_equal(usual, twice)
+    assert not np.array_equal(usual, once)
+
+
 def test_film_on_a_cpu_gets_the_quick_network(tmp_path: Path) -> None:
     make.clip(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", size=(48, 64), count=3)
     plan = probe(str(tmp_path / "a.avi"), Settings(device="cpu"))

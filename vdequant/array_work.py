@@ -18,6 +18,7 @@ from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.grid import Grid, part
 from vdequant.quantizers.spec import Request, parse_quantizer, resolve
 from vdequant.restorers import check_restorer
+from vdequant.restorers.ensemble import viewed
 from vdequant.restorers.loading import load_restorer
 from vdequant.schedule.device import Engine, choose_engine
 from vdequant.schedule.tiles import automatic_side
@@ -109,7 +110,7 @@ def decide(wishes: Wishes, pictures: Sequence[Tensor], *, stored_bits: int, outp
     grid, (height, width) = fitting_grid(finding.grid, known), pictures[0].shape[-2:]
     native_height, native_width = (height, width) if grid is None else grid.size[::-1]
     engine = wishes.engine
-    restorer = load_restorer(name).to(engine.device, engine.dtype)
+    restorer = viewed(load_restorer(name).to(engine.device, engine.dtype))
     recipe = Recipe(
         restorer=restorer,
         quantizer=known,

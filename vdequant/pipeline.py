@@ -31,7 +31,7 @@ from vdequant.neighboring import NeighborWork, check_neighbors
 from vdequant.observing import Observer, Silent, connect
 from vdequant.planning import Plan, analyse, cost_of
 from vdequant.restorers.base import Restorer, Scaler
-from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.restorers.ensemble import viewed
 from vdequant.restorers.loading import load_restorer
 from vdequant.restorers.sampling import Sampling
 from vdequant.resuming import Segments, forget, keep_segments, telling
@@ -166,7 +166,7 @@ def _rgb(layout: Layout) -> Layout:
 
 
 def _asked(plan: Plan, settings: Settings) -> Restorer:
-    """The plan's restorer on its device, asked eight times a picture if the user wants that."""
+    """The plan's restorer on its device, asked for several views of a picture if it or the user wants that."""
     restorer = load_restorer(
         plan.restorer,
         tiled=bool(settings.tile),
@@ -174,7 +174,7 @@ def _asked(plan: Plan, settings: Settings) -> Restorer:
         base=settings.base,
         encoder=settings.encoder,
     ).to(plan.engine.device, plan.engine.dtype)
-    return SelfEnsemble(restorer) if settings.tta else restorer
+    return viewed(restorer, settings.views)
 
 
 def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler | None) -> Recipe:

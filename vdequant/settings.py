@@ -15,6 +15,7 @@ NATIVE_GRIDS = ("auto", "off")
 SCALERS = ("nearest", "xbr")
 TEMPORALS = ("auto", "off", "lock", "flow")
 FLICKERS = ("keep", "blend")
+VIEW_COUNTS = (1, 2, 4, 8)
 SAMPLERS = ("ddpm", "ddim", "dpm")
 STREAM_FORMATS = ("nut", "y4m", "rawvideo")
 MOST_NEIGHBORS = 4  # on each side
@@ -33,7 +34,7 @@ class Settings:
     native_grid: str = "auto"  # auto: work at native size where the input is enlarged or has bars; off: as stored
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
     mask: str = ""  # picture of the input's size: what is white there stays as it was
-    tta: bool = False  # ask the restorer eight times, turned and mirrored, and take the mean
+    views: int = 0  # turned and mirrored, that the restorer is asked for; the mean is taken; 0 = its own number
     sampler: str = ""  # of the restorer diffusion: ddpm, ddim, dpm (DPM-Solver++); "" = what suits the job
     steps: int = 0  # of the sampler; 0 = its default
     seed: int = 0  # of its noise: the same one gives the same picture
@@ -80,6 +81,8 @@ class Settings:
         check_choice(self.native_grid, NATIVE_GRIDS, "--native-grid")
         check_choice(self.temporal, TEMPORALS, "--temporal")
         check_choice(self.flicker, FLICKERS, "--flicker")
+        if self.views and self.views not in VIEW_COUNTS:
+            raise UsageError(f"expected --views as one of 1, 2, 4, 8, got {self.views}")
         if not (self.bits == 0 or 8 <= self.bits <= 16):
             raise UsageError(f"expected --bits between 8 and 16, got {self.bits}")
         if not 0 <= self.scale <= 16:

@@ -49,6 +49,16 @@ def test_the_seed_and_the_fidelity_of_a_row_are_those_that_were_asked_for(
     assert not bool(stored.cells().contains(made(0, 0.0)).all())
 
 
+def test_a_row_says_how_many_views_are_asked_for(engine: Engine) -> None:
+    stored = parse_degradation("jpeg:20").apply(grained(1, 32)[None])
+    names = ("dequantizernet+", "dequantizernet++once", "dequantizernet++tta")
+    usual, once, often = (Restoring(name, engine).prepare("jpeg:20")(stored) for name in names)
+    assert not torch.equal(usual, once)
+    assert not torch.equal(usual, often)
+    usual, once = (Restoring(name, engine).prepare("jpeg:20")(stored) for name in ("cellnet-s", "cellnet-s+once"))
+    assert torch.equal(usual, once)
+
+
 def test_a_restorer_that_searches_has_its_gradients_also_where_nothing_else_has() -> None:
     """Everything is evaluated in inference mode; a GPU's and a modern CPU's engine change the weights' type as well."""
     stored = parse_degradation("m=2").apply(grained(1, 24)[None])

@@ -215,7 +215,7 @@ def test_a_lossy_clip_is_steadier_behind_a_smoother(tmp_path: Path, engine: Engi
 
 
 def test_an_unknown_addition_to_a_restorer_is_refused(engine: Engine) -> None:
-    with pytest.raises(UsageError, match=r"\+tta, \+lock, \+flow"):
+    with pytest.raises(UsageError, match=r"\+tta, \+once, \+lock, \+flow"):
         Restoring("identity+magic", engine)
 
 

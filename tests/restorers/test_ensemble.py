@@ -7,7 +7,7 @@ from vdequant.quantizers.base import Cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Needs
-from vdequant.restorers.ensemble import VIEWS, SelfEnsemble, View, ViewedCells
+from vdequant.restorers.ensemble import VIEWS, SelfEnsemble, View, ViewedCells, viewed
 
 
 class RightNeighbor:
@@ -41,6 +41,27 @@ def test_the_ensemble_is_the_mean_over_all_four_sides() -> None:
     cells = UniformQuantizer.of_levels(4).cells(y)
     sides = [y.roll(shift, dim) for dim in (-1, -2) for shift in (1, -1)]
     torch.testing.assert_close(SelfEnsemble(RightNeighbor()).restore(y, cells), torch.stack(sides).mean(0))
+
+
+def test_two_views_are_the_picture_and_half_a_turn_of_it() -> None:
+    y = picture()
+    cells = UniformQuantizer.of_levels(4).cells(y)
+    expected = (y.roll(-1, -1) + y.roll(1, -1)) / 2
+    torch.testing.assert_close(SelfEnsemble(RightNeighbor(), 2).restore(y, cells), expected)
+
+
+class Twice(RightNeighbor):
+    needs = Needs(halo=1, align=4, views=2)
+
+
+def test_a_restorer_is_asked_as_often_as_it_needs_unless_the_user_says_otherwise() -> None:
+    once, twice = RightNeighbor(), Twice()
+    assert viewed(once) is once
+    assert viewed(twice, 1) is twice
+    y = picture()
+    cells = UniformQuantizer.of_levels(4).cells(y)
+    assert torch.equal(viewed(twice).restore(y, cells), SelfEnsemble(once, 2).restore(y, cells))
+    assert torch.equal(viewed(twice, 8).restore(y, cells), SelfEnsemble(once).restore(y, cells))
 
 
 def test_turned_cells_project_and_contain_like_the_cells_they_are_of() -> None:

@@ -102,13 +102,15 @@ def test_the_busiest_of_some_crops_is_the_one_with_detail() -> None:
 
 
 def test_crops_of_every_size_fit_into_shrunk_tiles() -> None:
-    sampler = JpegSampler([smooth_tile(3, 20)], [], seed=1, side=96)
-    assert all(sampler.batch(2, number).stored.shape == (2, 3, 96, 96) for number in range(12))
+    for side in (96, 224):
+        sampler = JpegSampler([smooth_tile(3, 20)], [], seed=1, side=side)
+        assert all(sampler.batch(2, number).stored.shape == (2, 3, side, side) for number in range(12))
 
 
-def test_a_side_off_the_grid_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected a side that is a multiple of 16"):
-        JpegSampler([smooth_tile(3, 20)], [], seed=1, side=40)
+@pytest.mark.parametrize("side", [40, 240])
+def test_a_side_off_the_grid_or_beyond_the_tiles_is_refused(side: int) -> None:
+    with pytest.raises(ValueError, match="expected a side that is a multiple of 16 up to 224"):
+        JpegSampler([smooth_tile(3, 20)], [], seed=1, side=side)
 
 
 def test_held_back_pictures_are_scored_and_not_drawn(folder: Path) -> None:

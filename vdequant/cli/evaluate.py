@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         "--restorer",
         nargs="*",
         metavar="NAME",
-        help="restorers; behind a name +tta for eight answers, +lock or +flow for smoothing over the time of a clip; "
+        help="restorers; behind a name +tta for eight answers, +once for one, +lock or +flow for smoothing over time; "
         "default cellnet-s cellnet-m, of diffusion-tables cellnet-m",
     )
     who.add_argument(

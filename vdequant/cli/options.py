@@ -21,6 +21,7 @@ from vdequant.settings import (
     SCALERS,
     STREAM_FORMATS,
     TEMPORALS,
+    VIEW_COUNTS,
 )
 
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)")
@@ -111,8 +112,16 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mask", metavar="FILE", help="picture of the input's size; what is white in it stays as it is")
     group.add_argument(
         "--tta",
-        action="store_true",
+        action="store_const",
+        const=VIEW_COUNTS[-1],
+        dest="views",
         help="mean of eight answers, turned and mirrored: 8 times the work, a little better",
+    )
+    group.add_argument(
+        "--views",
+        type=int,
+        choices=VIEW_COUNTS,
+        help="the same of 1, 2, 4 or 8 answers; default 2 for dequantizernet+, 1 for the others",
     )
     _add_options_over_time(group)
     group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")

@@ -17,11 +17,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     Raises:
         UsageError: an option out of range or one that this network does not have.
     """
-    settings = settings_of(args)
-    if settings.side % 16 or settings.side > 96:
-        raise UsageError(f"expected --side as a multiple of 16 up to 96, got {settings.side}")
+    from vdequant.training.jpeg_pairs import MOST_SIDE
     from vdequant.training.recipe_jpegnet import JpegOrder, train_jpegnet
 
+    settings = settings_of(args)
+    if settings.side % 16 or settings.side > MOST_SIDE:
+        raise UsageError(f"expected --side as a multiple of 16 up to {MOST_SIDE}, got {settings.side}")
     order = JpegOrder(tuple(args.data), args.output, args.runs, settings, args.device, args.threads, init=args.init)
     return say_trained(args, console, train_jpegnet(order, told_on(console)))
 

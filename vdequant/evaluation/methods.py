@@ -19,8 +19,7 @@ from vdequant.evaluation.degradations import Stored
 from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
 from vdequant.quantizers import strokes, textures
-from vdequant.restorers import RESTORERS
-from vdequant.restorers.ensemble import SelfEnsemble
+from vdequant.restorers import RESTORERS, ensemble
 from vdequant.restorers.loading import load_restorer, weights_files
 from vdequant.restorers.sampling import Sampling
 from vdequant.schedule.device import Engine
@@ -29,9 +28,9 @@ from vdequant.settings import Settings
 from vdequant.smoothing import as_frame
 from vdequant.temporal.chain import make_smoother
 
-ENSEMBLE = "tta"
+COUNTS = {"tta": 8, "once": 1}  # of views
 SMOOTHED = ("lock", "flow")
-ADDITIONS = (ENSEMBLE, *SMOOTHED)
+ADDITIONS = (*COUNTS, *SMOOTHED)
 WHOLE = 1 << 30  # side of a tile that no picture fills
 
 Work = Callable[[Stored], Tensor]  # the stored pictures -> (T, 3, H, W) float32 in [0, 1]
@@ -88,7 +87,7 @@ def _sources_of(smoothers: Sequence[str]) -> list[Path]:
     """The files in which smoothing over time is described."""
     folder = Path(temporal.__file__).parent
     used = ["base", "cuts", "alike", "motion", "flicker", *smoothers] if set(smoothers) & set(SMOOTHED) else []
-    return [folder / f"{name}.py" for name in used if name != ENSEMBLE]
+    return [folder / f"{name}.py" for name in used if name not in COUNTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,8 @@ class Restoring:
     """One of our restorers, told the true quantizer's cells, on whole pictures with its own tiling.
 
     Args:
-        name: of RESTORERS; behind it "+tta" for the mean of eight answers, turned and mirrored, and "+lock" or "+flow"
-            for smoothing over the time of a clip.
+        name: of RESTORERS; behind it "+tta" for the mean of eight answers, turned and mirrored, "+once" for one where
+            several are usual, and "+lock" or "+flow" for smoothing over the time of a clip.
         engine: where it runs.
         fidelity: share of the way that its result is moved into the cells.
         drawing: of "diffusion".
@@ -138,7 +137,8 @@ class Restoring:
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
-        sources = Path(source), Path(strokes.__file__), Path(textures.__file__), *_sources_of(self.additions)
+        shared = (Path(module.__file__) for module in (strokes, textures, ensemble))
+        sources = Path(source), *shared, *_sources_of(self.additions)
         code = " ".join(_checksum(path) for path in sources)
         number = str(self.engine.dtype).removeprefix("torch.")
         drawn = f" {self.drawing.key()}" if self.base == "diffusion" else ""
@@ -151,8 +151,7 @@ class Restoring:
         with torch.inference_mode(mode=False):  # "map" needs gradients through its networks
             restorer = load_restorer(self.base, sampling=sampling, base=how.base, encoder=how.encoder)
             restorer = restorer.to(self.engine.device, self.engine.dtype)
-        if ENSEMBLE in self.additions:
-            restorer = SelfEnsemble(restorer)
+        restorer = ensemble.viewed(restorer, next((COUNTS[name] for name in self.additions if name in COUNTS), 0))
 
         def work(stored: Stored) -> Tensor:
             height, width = stored.pictures.shape[1:3]

@@ -24,16 +24,18 @@ class Needs:
         halo: how far in pixels an output sample can see; tiles overlap by it. WHOLE_PICTURE where nobody knows.
         min_size: smallest height and width; the caller pads and crops.
         align: tiles are cut at multiples of this, for restorers that look at blocks of pixels.
+        views: turned and mirrored, whose answers' mean is taken unless the user wants another number of them.
     """
 
     multiple_of: int = 1
     halo: int = 0
     min_size: int = 1
     align: int = 1
+    views: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.multiple_of, self.min_size, self.align) < 1 or self.halo < 0:
-            raise ValueError(f"expected multiple_of, min_size and align >= 1 and halo >= 0, got {self}")
+        if min(self.multiple_of, self.min_size, self.align, self.views) < 1 or self.halo < 0:
+            raise ValueError(f"expected multiple_of, min_size, align and views >= 1 and halo >= 0, got {self}")
 
 
 class Restorer(Protocol):

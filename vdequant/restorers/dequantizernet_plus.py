@@ -21,6 +21,7 @@ from vdequant.quantizers.jpeg_grid import grid_of
 from vdequant.restorers.base import Needs
 
 WEIGHTS = "dequantizernet-plus"
+VIEWS = 2  # as it is and turned by half: 0.05 to 0.07 dB on LIVE1, for twice the time
 
 
 class DequantizernetPlus:
@@ -34,7 +35,9 @@ class DequantizernetPlus:
 
     def __init__(self, path: Path | None = None) -> None:
         self.net = read_jpegnet(path) if path else fresh_jpegnet(WEIGHTS)
-        self.needs = Needs(multiple_of=MULTIPLE, halo=self.net.spec.radius, min_size=MULTIPLE, align=MULTIPLE)
+        self.needs = Needs(
+            multiple_of=MULTIPLE, halo=self.net.spec.radius, min_size=MULTIPLE, align=MULTIPLE, views=VIEWS
+        )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> DequantizernetPlus:
         """Move the network; ``dtype`` is that of its convolutions, pictures stay float32."""

@@ -15,6 +15,7 @@ from vdequant.quantizers.jpeg_codec import HALVED, Subsampling, tables_of
 from vdequant.training.data import SIDE, to_tensor
 
 MARGIN = 16  # pixels around a crop, so that its chroma is upsampled as inside a picture; also the grid's period
+MOST_SIDE = SIDE - 2 * MARGIN  # of a crop
 SUBSAMPLINGS: tuple[Subsampling, ...] = ("420", "444", "422")
 SUBSAMPLING_SHARES = (0.72, 0.2, 0.08)
 OTHER_TABLES = 0.12  # share of the crops whose tables are not those of libjpeg's qualities
@@ -133,13 +134,12 @@ class JpegSampler:
         tiles: ``(256, 256, 3)`` uint8.
         photos: numbers of those that are photographs; they come more often.
         seed: of all batches.
-        side: of a crop, a multiple of 16 up to 96.
+        side: of a crop, a multiple of 16 up to 224. Large ones leave little of a tile to shrink.
     """
 
     def __init__(self, tiles: list[np.ndarray], photos: list[int], seed: int, side: int) -> None:
-        most = SIDE // 2 - 2 * MARGIN
-        if side % MARGIN or not 0 < side <= most:
-            raise ValueError(f"expected a side that is a multiple of {MARGIN} up to {most}, got {side}")
+        if side % MARGIN or not 0 < side <= MOST_SIDE:
+            raise ValueError(f"expected a side that is a multiple of {MARGIN} up to {MOST_SIDE}, got {side}")
         self.tiles, self.photos, self.seed, self.side = tiles, photos, seed, side
 
     def _tile(self, rng: np.random.Generator) -> np.ndarray:

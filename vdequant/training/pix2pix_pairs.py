@@ -14,7 +14,7 @@ from vdequant.restorers.disentangling import disentangle
 from vdequant.training.data import SIDE, to_tensor
 
 MOST_BITS = 22  # of 24: 10 % are lost
-FINEST = 0.2  # share of the crops of the last batches that keep so many; see Pairs
+FINEST = 0.4  # share of the crops of the last batches that keep so many; see Pairs
 
 
 @dataclass(frozen=True)

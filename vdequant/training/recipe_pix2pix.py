@@ -25,7 +25,7 @@ SHIPPED = UnetSpec(channels=2, width=48, downs=3, norm="none", dropout=0.0, resi
 SPECS = {"s": SHIPPED, "l": PUBLISHED}
 PATCH_WIDTHS = {"s": 16, "l": 64}  # of the discriminators
 SETTINGS = {
-    "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, fine_from=8 / 9, decay=0.995),
+    "s": PixSettings(batch=8, side=64, rate=1e-3, l1_weight=1000.0, relative=True, fine_from=0.8, decay=0.995),
     "l": PixSettings(),
 }
 SMOKE = UnetSpec(channels=2, width=4, downs=3, dropout=0.0, residual=0.1)

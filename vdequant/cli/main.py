@@ -6,6 +6,8 @@ Ctrl-C, 143 with SIGTERM.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -27,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if argv is None:
+        # The process ends with us: nothing that PyTorch made is looked through once more (0.7 s of a picture's 4.5).
+        atexit.register(gc.freeze)
     with StopsLikeControlC() as stops:
         code = _run(words)
     return 128 + stops.number if code == STOPPED and stops.number else code

@@ -8,9 +8,9 @@ x (RGB) ─► LAB ─┬─► luma L ─────────────�
 from __future__ import annotations
 
 import torch
-from kornia.color import lab_to_rgb, rgb_to_lab
 from torch import Tensor
 
+# kornia is imported where it is used: it takes a fifth of a second, and most restorers do without.
 AB_SCALE = 128.0  # no color of sRGB lies farther out: its A goes from -86 to 98, its B from -108 to 94
 
 
@@ -23,6 +23,8 @@ def disentangle(x: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Luma ``(N, 1, H, W)``, L of CIE L*a*b* under D65 in [0, 100], and colors ``(N, 2, H, W)``, A and B in [-1, 1].
     """
+    from kornia.color import rgb_to_lab
+
     lab = rgb_to_lab(x.float())
     return lab[:, :1], (lab[:, 1:] / AB_SCALE).clamp(-1, 1)
 
@@ -37,5 +39,7 @@ def entangle(luma: Tensor, chroma: Tensor) -> Tensor:
     Returns:
         ``(N, 3, H, W)`` in [0, 1]; what sRGB cannot show is clipped channel by channel.
     """
+    from kornia.color import lab_to_rgb
+
     rgb: Tensor = lab_to_rgb(torch.cat([luma, chroma * AB_SCALE], dim=1))
     return rgb.clamp(0, 1)

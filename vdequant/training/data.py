@@ -16,7 +16,7 @@ from vdequant.errors import InputError
 from vdequant.quantizers.base import box_room, room_of
 from vdequant.quantizers.mean_cells import evened
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
-from vdequant.training.machines import machine_record
+from vdequant.training.machines import machine_colors, machine_record
 from vdequant.training.screens import flat_record, with_text
 
 SIDE = 256
@@ -27,6 +27,7 @@ TEXT_SHARES = (0.1, 0.35)  # of the plain and of the dithered palette records ha
 MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
+DRAWN_SHARE = 0.3  # of the crops in a machine's colors are flat art, so that few colors alone do not mean finer ones
 MACHINE_TEXT_SHARE = 0.35  # of the crops in a machine's colors have text over them
 MORE_TEXT_SHARE = 0.15  # of the crops of dithered records get text over what is there
 # What a batch is made of: lattice, palette, lossy, flat art that is its own truth, the colors of a machine. A network
@@ -34,7 +35,7 @@ MORE_TEXT_SHARE = 0.15  # of the crops of dithered records get text over what is
 SHARES = {
     "all": (0.62, 0.22, 0.05, 0.06, 0.05),
     "levels": (0.92, 0.0, 0.08, 0.0, 0.0),
-    "palettes": (0.0, 0.7, 0.0, 0.14, 0.16),
+    "palettes": (0.0, 0.66, 0.0, 0.14, 0.2),
 }
 
 
@@ -254,6 +255,8 @@ class Sampler:
         return _sample_of(cut, _crop(truth, self.side, corner))
 
     def _machine(self) -> Sample:
+        if self.rng.random() < DRAWN_SHARE:
+            return self._palette(flat_record(self.rng, machine_colors(self.rng)), None)
         tile = self.bank.tiles[self.tiles[int(self.rng.integers(len(self.tiles)))]]
         truth = np.ascontiguousarray(_crop(tile, self.side, self._corner()))
         record = machine_record(truth, self.rng)

@@ -17,7 +17,7 @@ from vdequant.training.degrade import PATTERNS, PaletteRecord, level_colors, pat
 NAMED_SHARE = 0.4  # of the palettes are a machine's; the others are a few evenly spaced levels of each channel
 LEVELS = (2, 6)  # of a channel
 MOST_COLORS = 64  # more are nearly as fine as a palette cut from a picture
-DITHERS = {"none": 0.2, "error diffusion": 0.38, "ordered": 0.18, "listed": 0.12, "offset": 0.12}  # of the crops
+DITHERS = {"none": 0.12, "error diffusion": 0.42, "ordered": 0.2, "listed": 0.13, "offset": 0.13}  # of the crops
 
 
 def machine_colors(rng: np.random.Generator) -> np.ndarray:

@@ -107,9 +107,9 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
     return np.unique((np.round(colors * top) / top * 255).round().astype(np.uint8), axis=0)
 
 
-def flat_record(rng: np.random.Generator) -> PaletteRecord:
-    """A screen of flat art with text: its own truth."""
-    palette = _palette(rng)
+def flat_record(rng: np.random.Generator, palette: np.ndarray | None = None) -> PaletteRecord:
+    """A screen of flat art with text: its own truth. ``palette``: ``(K, 3)`` uint8; None: one made up."""
+    palette = _palette(rng) if palette is None else palette
     index = _map(rng, len(palette))
     for _ in range(int(rng.integers(0, 3))):
         top, left, height, width = (int(value) for value in rng.integers(0, SIDE // 2, 4))

@@ -115,16 +115,14 @@ class UniformQuantizer:
         return cls(levels, edges)
 
     @classmethod
-    def random_bits(
-        cls, generator: torch.Generator, expansion: Expansion = "replicate", kept: int | None = None
-    ) -> UniformQuantizer:
-        """10 to 50 % of a pixel's 24 bits cut off, which leaves 12 to 22 (*pix2pix-fq*, section 4.1), or ``kept``.
+    def random_bits(cls, generator: torch.Generator, expansion: Expansion = "replicate") -> UniformQuantizer:
+        """10 to 50 % of a pixel's 24 bits cut off, which leaves 12 to 22 (*pix2pix-fq*, section 4.1).
 
         The paper does not say how the cut bits fall on the channels: here each is taken from a random channel that
         has more than one left. For a batch, make one for each picture and join them with ``PerPicture``.
         """
         bits = [8, 8, 8]
-        cut = 24 - (int(torch.randint(12, 23, (), generator=generator)) if kept is None else kept)
+        cut = 24 - int(torch.randint(12, 23, (), generator=generator))
         while cut:
             channel = int(torch.randint(3, (), generator=generator))
             if bits[channel] > 1:

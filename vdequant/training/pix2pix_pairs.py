@@ -13,8 +13,8 @@ from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.disentangling import disentangle
 from vdequant.training.data import SIDE, to_tensor
 
-MOST_BITS = 22  # of 24: 10 % are lost
-FINEST = 0.4  # share of the crops of the last batches that keep so many; see Pairs
+LEAST_CUT = 10  # percent of 24 bits
+FINEST = 0.4  # share of the crops of the last batches that lose no more; see Pairs
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Pairs:
 
     The paper does not say how often each level is chosen. With all of 12 to 22 bits alike, colors that lost 10 % got
     worse, since the network, which sees no luma, took them for coarser ones; so these are chosen more often near the
-    end. (From the beginning on, all levels were learned less well.)
+    end, cut evenly, as that level is measured. (From the beginning on, all levels were learned less well.)
 
     Each batch has generators of its own, made from the seed and its number, so that a resumed run sees the same ones.
 
@@ -48,7 +48,7 @@ class Pairs:
         channels: 2 for colors, 3 for pictures.
         side: of a crop.
         seed: of everything random.
-        fine_from: number of the batch from which on a fifth of the crops lose 10 % of their bits; None: never.
+        fine_from: number of the batch from which on FINEST of the crops lose 10 % of their bits; None: never.
     """
 
     def __init__(
@@ -65,8 +65,9 @@ class Pairs:
 
     @staticmethod
     def _coarse(fine: Tensor, depths: torch.Generator, late: bool) -> Tensor:
-        kept = MOST_BITS if late and float(torch.rand((), generator=depths)) < FINEST else None
-        return UniformQuantizer.random_bits(depths, "floor", kept).quantize(fine)
+        finest = late and float(torch.rand((), generator=depths)) < FINEST
+        quantizer = UniformQuantizer.of_cut(LEAST_CUT) if finest else UniformQuantizer.random_bits(depths, "floor")
+        return quantizer.quantize(fine)
 
     def batch(self, count: int, number: int) -> Pair:
         """``count`` pairs, always the same ones for the same seed and ``number``; every other crop is mirrored."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vdequant import frame_work
-from vdequant.frame_work import Recipe, Taken, cells_of, finish, in_tiles, restore_native
+from vdequant.frame_work import Recipe, Taken, cells_of, finish, in_tiles, known_cells, restore_native, restore_planes
 from vdequant.frames import Layout
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
@@ -55,6 +57,23 @@ def test_tiles_of_dithered_pictures_see_all_the_cells_that_a_restorer_is_told() 
 
     with torch.inference_mode():
         torch.testing.assert_close(in_tiles(recipe, work, y), work(y), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("tile", [35, 1 << 30])
+def test_cells_of_dithered_pictures_that_are_known_give_the_same_result(
+    tile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantizer = PaletteQuantizer(torch.rand(12, 3).mul(255).round() / 255)
+    y = quantizer.quantize(torch.rand(1, 3, 64, 70))
+    planes, source = tuple((y[:, i] * 255).round().to(torch.uint8) for i in range(3)), Layout(70, 64, "rgb", 8)
+    recipe = Recipe(Gray(), quantizer, Layout(70, 64, "rgb", 16), dithered=True, tile=tile)
+    assert known_cells(recipe, y) is not None
+    assert known_cells(replace(recipe, dithered=False), y) is None
+    shared = restore_planes(recipe, planes, source, certify=True)
+    monkeypatch.setattr(frame_work, "known_cells", lambda recipe, y: None)
+    alone = restore_planes(recipe, planes, source, certify=True)
+    assert all(torch.equal(a.int(), b.int()) for a, b in zip(shared.planes, alone.planes, strict=True))
+    assert (shared.inside, shared.samples) == (alone.inside, alone.samples)
 
 
 def test_a_dither_that_was_found_binds_means_and_one_that_was_stated_binds_what_it_knows() -> None:

@@ -87,21 +87,27 @@ class Taken:
             laid onto the blocks of their JPEG.
         geometry: where their pixels lie in the source.
         planes, layout: the source's own.
+        cells: of ``y``, where they have been made and are kept, see :func:`known_cells`.
     """
 
     y: Tensor
     geometry: Geometry
     planes: tuple[Tensor, ...]
     layout: Layout
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Planes ``(N, h, w)`` in the output layout, and how many of ``samples`` lie in their cells (0 of 0: not asked)."""
+    """Planes ``(N, h, w)`` in the output layout, and how many of ``samples`` lie in their cells (0 of 0: not asked).
+
+    ``cells``: of the stored picture, on its way to where the result is finished.
+    """
 
     planes: tuple[Tensor, ...]
     inside: Tensor | None = None
     samples: int = 0
+    cells: Cells | None = None
 
 
 def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tensor:
@@ -124,6 +130,12 @@ def cells_of(recipe: Recipe, y: Tensor) -> Cells:
     if recipe.dithered and not isinstance(recipe.quantizer, DitherQuantizer):
         return dithered_cells(cells)
     return cells
+
+
+def known_cells(recipe: Recipe, y: Tensor) -> Cells | None:
+    """The cells of a stored picture if it is asked for them several times and they take long: means over windows."""
+    alone = len(y) == 1 and y.device.type == "cpu"  # others are cut into pictures and moved on their way
+    return cells_of(recipe, y) if alone and recipe.dithered else None
 
 
 def margin_of(recipe: Recipe) -> float:
@@ -150,8 +162,8 @@ def _proposal(recipe: Recipe, y: Tensor, cells: Cells) -> Tensor:
     return recipe.restorer.restore(y, cells)
 
 
-def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
-    """Restore native pictures ``(N, 3, H, W)``, tiled where they are large."""
+def restore_native(recipe: Recipe, y: Tensor, known: Cells | None = None) -> Tensor:
+    """Restore native pictures ``(N, 3, H, W)``, tiled where they are large. ``known``: their cells, see known_cells."""
     if len(y) > 1 and isinstance(recipe.quantizer, VaryingJpeg | OwnPalettes):  # each picture has tables of its own
         return torch.cat([restore_native(recipe, y[i : i + 1]) for i in range(len(y))])
     if isinstance(recipe.quantizer, OwnPalettes):  # parts of the picture lack some of its colors
@@ -161,11 +173,11 @@ def restore_native(recipe: Recipe, y: Tensor) -> Tensor:
     def work(part: Tensor) -> Tensor:
         height, width = part.shape[-2:]
         padded = pad_to_needs(part, needs)
-        cells = cells_of(recipe, padded)
+        own = known if known is not None and part.shape == y.shape else cells_of(recipe, part)
+        # The last blocks of a JPEG are others where the edge is repeated.
+        cells = own if padded is part else cells_of(recipe, padded)
         restored = _proposal(recipe, padded, cells)[..., :height, :width]
-        if padded is not part:  # the last blocks of a JPEG are others where the edge is repeated
-            cells = cells_of(recipe, part)
-        return toward_cells(restored, cells, recipe.fidelity, margin_of(recipe))
+        return toward_cells(restored, own, recipe.fidelity, margin_of(recipe))
 
     return in_tiles(recipe, work, y)
 
@@ -202,8 +214,8 @@ def _as_written(recipe: Recipe, restored: Tensor) -> Tensor:
     return (restored * top).round() / top
 
 
-def _count_inside(recipe: Recipe, y: Tensor, written: Tensor) -> Tensor:
-    """How many samples lie in their cells.
+def _count_inside(recipe: Recipe, y: Tensor, written: Tensor, known: Cells | None = None) -> Tensor:
+    """How many samples lie in their cells, which may be known.
 
     Cells that come in blocks take many times a picture's memory, so large pictures are looked at in parts, with as
     much around each as blocks see of each other.
@@ -214,7 +226,7 @@ def _count_inside(recipe: Recipe, y: Tensor, written: Tensor) -> Tensor:
         counts = [_count_inside(recipe, y[i : i + 1], written[i : i + 1]) for i in range(len(y))]
         return torch.stack(counts).sum()
     if period == 1 or height * width <= CERTIFIED_SIDE**2:
-        return cells_of(recipe, y).contains(written).sum()
+        return (known or cells_of(recipe, y)).contains(written).sum()
     total = torch.zeros((), dtype=torch.long, device=y.device)
     for tile in split(height, width, CERTIFIED_SIDE, 2 * period, period):
         whole = slice(tile.top, tile.bottom), slice(tile.left, tile.right)
@@ -277,19 +289,22 @@ def plain_codes(recipe: Recipe, taken: Taken) -> tuple[Tensor, ...] | None:
     return taken.planes if (taken.layout.model, taken.layout.bits) == ("rgb", 8) else None
 
 
-def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None) -> Tensor:
+def keep_drawn(
+    recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor, ...] | None = None, known: Cells | None = None
+) -> Tensor:
     """The restored native pictures ``(N, 3, H, W)`` with the stored ``y`` where that was drawn.
 
     Those are strokes of letters over dither, and without dither textures that repeat as tiles of drawings do. This
     looks at whole pictures, whatever parts of them the restorer was given. Tiles in many colors are shaded finely, and
-    there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster.
+    there is little that could go wrong. ``codes``: see :func:`plain_codes`; they are compared faster. ``known``: see
+    :func:`known_cells`.
     """
     quantizer = recipe.quantizer
     if _over_dither(recipe):
         drawn = kept_strokes(y, restored)
         if not drawn.any():
             return restored
-        kept, cells = torch.where(drawn, y, restored), cells_of(recipe, y)
+        kept, cells = torch.where(drawn, y, restored), known or cells_of(recipe, y)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
@@ -300,7 +315,7 @@ def keep_drawn(recipe: Recipe, y: Tensor, restored: Tensor, codes: tuple[Tensor,
 def _kept(recipe: Recipe, taken: Taken, restored: Tensor) -> Tensor:
     """The restored picture with the stored one where it was drawn like that, or the user's mask says so."""
     y, geometry = taken.y, taken.geometry
-    restored = keep_drawn(recipe, y, restored, plain_codes(recipe, taken))
+    restored = keep_drawn(recipe, y, restored, plain_codes(recipe, taken), taken.cells)
     if recipe.keep is None:
         return restored
     keep = recipe.keep.to(y) if recipe.placing is None else recipe.placing.onto_blocks(recipe.keep.to(y))
@@ -328,7 +343,7 @@ def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Res
     restored = _kept(recipe, taken, restored)
     inside, samples = None, 0
     if certify:
-        inside = _count_inside(recipe, taken.y, _as_written(recipe, restored))
+        inside = _count_inside(recipe, taken.y, _as_written(recipe, restored), taken.cells)
         samples = restored.numel()
     if recipe.placing is not None:
         restored = recipe.placing.back(restored)
@@ -359,7 +374,8 @@ def restore_planes(
         Planes in ``recipe.output``, or what ``ending`` makes.
     """
     taken = take_native(recipe, planes, layout)
-    return ending(recipe, taken, restore_native(recipe, taken.y), certify)
+    taken = replace(taken, cells=known_cells(recipe, taken.y))
+    return ending(recipe, taken, restore_native(recipe, taken.y, taken.cells), certify)
 
 
 def split_screen(before: Tensor, after: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ CERTIFIED = ("inside", "samples", "certified")  # samples in their cells, checke
 Certified = tuple[int, int, int]
 CERTIFY_EVERY = 8  # distinct frames between two that are certified
 REMEMBERED_BYTES = 64 << 20  # of results for frames that come again
+UNFINISHED_SAMPLES, CELL_SAMPLES = 6, 13  # floats a native pixel: stored and restored, bounds of cells and of means
 FEWEST_REMEMBERED, MOST_REMEMBERED = 4, 512  # frames
 
 
@@ -233,20 +234,20 @@ def _smoothing(recipe: Recipe, plan: Plan, settings: Settings, write: Write) -> 
     smoother = make_smoother(plan.temporal, settings.flicker) if moving else None
     if smoother is None:
         return None
-    return SmoothingWriter(recipe, smoother, write, device=plan.engine.device, certify_every=CERTIFY_EVERY)
+    return SmoothingWriter(recipe, smoother, write, engine=plan.engine, certify_every=CERTIFY_EVERY, live=settings.live)
 
 
 def _remembered(plan: Plan, unfinished: bool) -> int:
     """How many distinct results are kept for frames that come again: cycling palettes and idle animations are short.
 
-    Unfinished results are two float pictures at native size.
+    Unfinished results are two float pictures at native size, those of dithered ones have their cells with them.
     """
     layout = plan.source.layout if plan.output is None else plan.output.layout
     samples = sum(height * width for height, width in map(layout.plane_shape, range(layout.planes)))
     size = samples * (2 if layout.bits > 8 else 1)
     if unfinished:
         width, height = (plan.source.layout.width, plan.source.layout.height) if plan.grid is None else plan.grid.size
-        size = 2 * 3 * 4 * width * height
+        size = (UNFINISHED_SAMPLES + CELL_SAMPLES * plan.dithered) * 4 * width * height
     return max(FEWEST_REMEMBERED, min(MOST_REMEMBERED, REMEMBERED_BYTES // size))
 
 
@@ -289,6 +290,8 @@ def _through(
             smoothing.flush()
     finally:
         workers.close()
+        if smoothing is not None:
+            smoothing.close()
     return report, _work_shares(work, report), None if pace is None else pace.result()
 
 

@@ -1,22 +1,27 @@
 """Smoothing over time in the pipeline: which smoother, and where it stands.
 
-workers: native picture ─► restored, not finished ──► this thread, in order: smoother ─► finish ─► write
+workers: native picture ─► restored, not finished ──► this thread, in order: smoother ──► threads: finish ─┐
+                                                                             write ◄── in order again ◄────┘
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of
 from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
+from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.schedule.device import Engine
+from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
 from vdequant.temporal.base import RestoredFrame, Smoother
 
@@ -47,14 +52,15 @@ def choose_temporal(
 
 def unfinished(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Restored:
     """In place of :func:`~vdequant.frame_work.finish`: stored and restored native picture as the two "planes"."""
-    return Restored((taken.y, restored))
+    return Restored((taken.y, restored), cells=taken.cells)
 
 
-def as_frame(recipe: Recipe, y: Tensor, restored: Tensor) -> RestoredFrame:
-    """What a smoother is given of a stored native picture ``(1, 3, H, W)`` and the restored one."""
+def as_frame(recipe: Recipe, y: Tensor, restored: Tensor, known: Cells | None = None) -> RestoredFrame:
+    """What a smoother is given of a stored native picture ``(1, 3, H, W)``, the restored one and maybe its cells."""
     own = isinstance(recipe.quantizer, OwnPalettes)  # a part of a picture does not have its palette
     pixelwise = recipe.quantizer.period == 1 and not recipe.dithered and not own
-    return RestoredFrame(y, restored, partial(cells_of, recipe), pixelwise, recipe.fidelity, margin_of(recipe))
+    cells = partial(cells_of, recipe) if known is None else lambda _: known
+    return RestoredFrame(y, restored, cells, pixelwise, recipe.fidelity, margin_of(recipe), origin=known)
 
 
 class SmoothingWriter:
@@ -64,36 +70,51 @@ class SmoothingWriter:
         recipe: that the results were made with.
         smoother: of one clip.
         write: what comes after.
-        device: where frames are finished.
+        engine: where frames are finished.
         certify_every: one of so many frames is certified.
+        live: each frame is written before the next one is taken.
     """
 
     def __init__(
-        self, recipe: Recipe, smoother: Smoother, write: Write, *, device: torch.device, certify_every: int
+        self,
+        recipe: Recipe,
+        smoother: Smoother,
+        write: Write,
+        *,
+        engine: Engine,
+        certify_every: int,
+        live: bool = False,
     ) -> None:
         self.recipe, self.smoother, self.write = recipe, smoother, write
-        self.device, self.certify_every = device, certify_every
+        self.device, self.certify_every = engine.device, certify_every
+        threads = 1 if engine.device.type == "cuda" else engine.workers
+        self._line: InOrder[Restored] = InOrder(threads, ahead=0 if live else 2 * threads)
         self._waiting: deque[Frame | SidePacket] = deque()
-        self._finished = 0
-        self._last: tuple[Tensor, Tensor, Restored] | None = None
+        self._begun = 0
+        self._last: tuple[Tensor, Tensor, Future[Restored]] | None = None
 
     def __call__(self, item: Frame | SidePacket, result: Restored | None) -> None:
         """Take the next item of the source and, for frames, its result from :func:`unfinished`."""
         if isinstance(item, SegmentStart):
             self.flush()
-            self._finished, self._last = 0, None
+            self._begun, self._last = 0, None
         self._waiting.append(item)
         if result is None:
             self._pass_packets()
             return
         y, restored = result.planes
         with torch.inference_mode():
-            self._pass(self.smoother.push(as_frame(self.recipe, y, restored)))
+            self._pass(self.smoother.push(as_frame(self.recipe, y, restored, result.cells)))
 
     def flush(self) -> None:
         """No more items are coming."""
         with torch.inference_mode():
             self._pass(self.smoother.flush())
+        self._line.finish()
+
+    def close(self) -> None:
+        """Stop the threads; what they have not begun is dropped."""
+        self._line.close()
 
     def _pass(self, frames: list[RestoredFrame]) -> None:
         for frame in frames:
@@ -101,24 +122,32 @@ class SmoothingWriter:
             item = self._waiting.popleft()
             if not isinstance(item, Frame):
                 raise RuntimeError("a smoother gave out more frames than it was given")
-            self.write(item, self._done(frame, item))
+            self._line.hand_on(*self._done(frame, item))
         self._pass_packets()
 
     def _pass_packets(self) -> None:
         while self._waiting and isinstance(self._waiting[0], SidePacket):
-            self.write(self._waiting.popleft(), None)
+            self._line.hand_on(None, partial(self.write, self._waiting.popleft()))
 
-    def _done(self, frame: RestoredFrame, item: Frame) -> Restored:
-        """The finished frame; that of the frame before where both are the same objects."""
+    def _done(self, frame: RestoredFrame, item: Frame) -> tuple[Future[Restored], Callable[[Restored | None], None]]:
+        """The finished frame to come, that of the frame before where both are the same objects; and who gets it."""
         last = self._last
         if last is not None and last[0] is frame.y and last[1] is frame.restored:
-            return Restored(last[2].planes)
-        certify = self._finished % self.certify_every == 0
-        self._finished += 1
+            return last[2], partial(self._write_again, item)
+        certify = self._begun % self.certify_every == 0
+        self._begun += 1
+        done = self._line.begin(partial(self._finished, frame, item, certify))
+        self._last = (frame.y, frame.restored, done)
+        return done, partial(self.write, item)
+
+    def _write_again(self, item: Frame, done: Restored | None) -> None:
+        """What was certified once is not counted again."""
+        self.write(item, None if done is None else Restored(done.planes))
+
+    def _finished(self, frame: RestoredFrame, item: Frame, certify: bool) -> Restored:
         y, restored, *planes = (x.to(self.device) for x in (frame.y, frame.restored, *(p[None] for p in item.planes)))
         grid = self.recipe.grid
         geometry = grid if grid is not None and tuple(y.shape[:-3:-1]) == grid.size else None
-        done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout), restored, certify)
-        done = Restored(tuple(plane.cpu() for plane in done.planes), done.inside, done.samples)
-        self._last = (frame.y, frame.restored, done)
-        return done
+        known = cast("Cells | None", frame.origin)
+        done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout, known), restored, certify)
+        return Restored(tuple(plane.cpu() for plane in done.planes), done.inside, done.samples)

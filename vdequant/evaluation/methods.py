@@ -137,7 +137,7 @@ class Restoring:
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
-        shared = (Path(module.__file__) for module in (strokes, textures, ensemble))
+        shared = Path(strokes.__file__), Path(textures.__file__), Path(ensemble.__file__)
         sources = Path(source), *shared, *_sources_of(self.additions)
         code = " ".join(_checksum(path) for path in sources)
         number = str(self.engine.dtype).removeprefix("torch.")

@@ -127,16 +127,21 @@ class MeanCells:
         """``x`` after a few rounds of moving windows that are outside, but not ``held``; whether all are inside."""
         down, up = self._bounds
         inset = margin + SLACK
-        free = torch.ones_like(x[:, :1]) if held is None else (~held).to(x.dtype)
-        share = local_mean(free).clamp(min=1 / WINDOW**2)  # where few pixels may move, they move farther
+        free = None if held is None else (~held).to(x.dtype)
+        share = (
+            None if free is None else local_mean(free).clamp(min=1 / WINDOW**2)
+        )  # where few may move, they move farther
         for _ in range(ROUNDS):
             moved = local_mean(x - self.stored)
             above, below = moved > up, moved < -down
             if not (above.any() or below.any()):
                 return x, True
-            over = torch.where(above, moved - (up - inset).clamp(min=0), 0) / share
-            under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0) / share
-            x = (x + free * (_around(under) - _around(over))).clamp(0, 1)
+            over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
+            under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
+            if free is None or share is None:
+                x = (x + _around(under) - _around(over)).clamp(0, 1)
+            else:
+                x = (x + free * (_around(under / share) - _around(over / share))).clamp(0, 1)
         return x, False
 
     def yielding(self, x: Tensor, other: Tensor) -> Tensor:

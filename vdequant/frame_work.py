@@ -23,12 +23,13 @@ from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
-from vdequant.quantizers.mean_cells import WINDOW, MeanCells, dithered_cells
+from vdequant.quantizers.mean_cells import MeanCells, dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap
 from vdequant.quantizers.strokes import kept_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
+from vdequant.quantizers.windows import WINDOW
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage
 from vdequant.schedule.tiles import SMALLEST_TILE, apply_tiled, split

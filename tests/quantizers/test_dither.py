@@ -8,10 +8,10 @@ from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.consoles import ConsoleQuantizer
 from vdequant.quantizers.dither import DitherQuantizer, color_mixture, into_hull, level_mixture
 from vdequant.quantizers.dither_orders import PATTERNS
-from vdequant.quantizers.mean_cells import local_mean
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, gray
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.windows import local_mean
 
 GRAYS = torch.linspace(0, 1, 4)[:, None].expand(4, 3)
 

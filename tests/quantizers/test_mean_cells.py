@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import pytest
 import torch
-from torch.nn import functional
 
 from vdequant.quantizers.base import room_of
 from vdequant.quantizers.dither import DitherQuantizer
-from vdequant.quantizers.mean_cells import MeanCells, _around, dithered_cells, evened, local_mean
+from vdequant.quantizers.mean_cells import MeanCells, dithered_cells, evened
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.windows import local_mean
 
 LEVELS = UniformQuantizer.of_levels(4)
 
@@ -20,19 +19,6 @@ def smooth(size: int = 40) -> torch.Tensor:
 
 def dithered(x: torch.Tensor) -> torch.Tensor:
     return DitherQuantizer(LEVELS, "fs").quantize(x)
-
-
-def test_a_mean_skips_what_lies_outside_the_picture() -> None:
-    x = torch.arange(9.0).view(1, 1, 3, 3)
-    assert local_mean(x).unique().tolist() == [4.0]
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 5), (20, 31)])
-def test_means_and_maxima_around_are_those_of_pooling(size: tuple[int, int]) -> None:
-    x = torch.randn(2, 3, *size)
-    mean = functional.avg_pool2d(x.double(), 7, stride=1, padding=3, count_include_pad=False)
-    torch.testing.assert_close(local_mean(x), mean.float(), rtol=0, atol=3e-7)
-    assert torch.equal(_around(x), functional.max_pool2d(x, 7, stride=1, padding=3))
 
 
 def test_evened_reaches_are_the_means_of_those_around_each_pixel() -> None:

@@ -15,9 +15,10 @@ from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.cellnet_weights import FORMAT, read_cellnet, write_cellnet
 from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
-from vdequant.quantizers.mean_cells import dithered_cells, local_mean
+from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.windows import local_mean
 from vdequant.restorers.base import Parted
 from vdequant.restorers.cellnet import CellnetMedium, CellnetOfFile, CellnetRestorer, CellnetSmall
 from vdequant.restorers.loading import load_restorer, weights_files

@@ -10,9 +10,9 @@ from torch import Tensor
 from vdequant.checks import check_picture
 from vdequant.errors import UsageError
 from vdequant.quantizers.base import MARGIN, per_picture
-from vdequant.quantizers.mean_cells import local_mean
 from vdequant.quantizers.per_picture import JoinedCells
 from vdequant.quantizers.softmax import soft_nearest
+from vdequant.quantizers.windows import local_mean
 
 CHUNK = 1 << 20  # pixel-color pairs held at a time: memory stays linear in pixels, and near the CPU
 

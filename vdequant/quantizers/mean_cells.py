@@ -35,6 +35,12 @@ def evened(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> tuple[Ten
     return stored - local_mean(stored - low), stored + local_mean(high - stored), local_mean(room)
 
 
+def _shares(held: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """One for each pixel that may move, else zero; and their share around each: where few may, they move farther."""
+    free = (~held).to(like.dtype)
+    return free, local_mean(free).clamp(min=1 / WINDOW**2)
+
+
 def _within(moved: Tensor, down: Tensor, up: Tensor) -> Tensor:
     return (moved <= up) & (moved >= -down)
 
@@ -94,10 +100,7 @@ class MeanCells:
         """``x`` after a few rounds of moving windows that are outside, but not ``held``; whether all are inside."""
         down, up = self._bounds
         inset = margin + SLACK
-        free = None if held is None else (~held).to(x.dtype)
-        share = (
-            None if free is None else local_mean(free).clamp(min=1 / WINDOW**2)
-        )  # where few may move, they move farther
+        shares = None if held is None else _shares(held, x)
         for _ in range(ROUNDS):
             moved = local_mean(x - self.stored)
             above, below = moved > up, moved < -down
@@ -105,10 +108,11 @@ class MeanCells:
                 return x, True
             over = torch.where(above, moved - (up - inset).clamp(min=0), 0)
             under = torch.where(below, -(down - inset).clamp(min=0) - moved, 0)
-            if free is None or share is None:
+            if shares is None:
                 x = (x + local_max(under) - local_max(over)).clamp(0, 1)
             else:
-                x = (x + free * (local_max(under / share) - local_max(over / share))).clamp(0, 1)
+                free, among = shares
+                x = (x + free * (local_max(under / among) - local_max(over / among))).clamp(0, 1)
         return x, False
 
     def yielding(self, x: Tensor, other: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from vdequant.quantizers.jpeg_grid import grid_of
 from vdequant.restorers.base import Needs
 
 WEIGHTS = "dequantizernet-plus"
-VIEWS = 2  # as it is and turned by half: 0.05 to 0.07 dB on LIVE1, for twice the time
+VIEWS = 2  # as it is and turned by half: 0.05 to 0.07 dB on LIVE1, for half as much time again
 
 
 class DequantizernetPlus:

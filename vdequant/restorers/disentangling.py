@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# kornia is imported where it is used: it takes a fifth of a second, and most restorers do without.
 AB_SCALE = 128.0  # no color of sRGB lies farther out: its A goes from -86 to 98, its B from -108 to 94
 
 
@@ -23,7 +22,7 @@ def disentangle(x: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Luma ``(N, 1, H, W)``, L of CIE L*a*b* under D65 in [0, 100], and colors ``(N, 2, H, W)``, A and B in [-1, 1].
     """
-    from kornia.color import rgb_to_lab
+    from kornia.color import rgb_to_lab  # not above: it takes a fifth of a second, and most restorers do without
 
     lab = rgb_to_lab(x.float())
     return lab[:, :1], (lab[:, 1:] / AB_SCALE).clamp(-1, 1)

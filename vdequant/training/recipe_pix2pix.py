@@ -13,11 +13,12 @@ from vdequant.errors import InputError
 from vdequant.models.patchgan import PatchSpec
 from vdequant.models.pix2pix import PUBLISHED, UnetSpec
 from vdequant.models.pix2pix_weights import write_unet
+from vdequant.quantizers.uniform import bits_after_cut
 from vdequant.training.curves_pix2pix import draw_losses
 from vdequant.training.data import SIDE, gradient, read_tiles, source_is_held
 from vdequant.training.export import count_parameters, own_data, revision
 from vdequant.training.loop_pix2pix import Losses, PixSettings, PixTrainer
-from vdequant.training.pix2pix_pairs import FINEST, Pairs
+from vdequant.training.pix2pix_pairs import FINEST, LEAST_CUT, Pairs
 from vdequant.training.validation_pix2pix import gains
 
 CHANNELS = {"pix2pix-fq": 2, "pix2pix": 3}  # of the networks: colors, or the whole picture
@@ -121,7 +122,8 @@ def train(order: PixOrder, told: Callable[[PixTrainer, Losses], None] | None = N
 def _later(settings: PixSettings) -> str:
     if not settings.steps or settings.fine_from >= 1:
         return ""
-    return f". In the last {1 - settings.fine_from:.0%} of the steps {FINEST:.0%} of the crops keep 7-8-7 bits"
+    kept = "-".join(map(str, bits_after_cut(LEAST_CUT)))
+    return f". In the last {1 - settings.fine_from:.0%} of the steps {FINEST:.0%} of the crops keep {kept} bits"
 
 
 def _card(order: PixOrder, trainer: PixTrainer, held: Sequence[np.ndarray]) -> str:

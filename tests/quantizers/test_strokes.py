@@ -16,6 +16,7 @@ KINDS = ["bayer2", "bayer4", "bayer8", "checkerboard", "knoll4", "fs"]
 GRAYS = PaletteQuantizer(torch.tensor([0.0, 60, 130, 180, 255])[:, None].expand(-1, 3) / 255)
 # Red, green and blue of white, of yellow and of black letters
 INKS = {"white": (1.0, 1.0, 1.0), "yellow": (1.0, 1.0, 0.0), "black": (0.0, 0.0, 0.0)}
+RED = (224 / 255, 32 / 255, 32 / 255)
 
 
 def ramp(low: float, high: float) -> torch.Tensor:
@@ -43,6 +44,29 @@ def test_letters_over_dither_are_found(kind: str, ink: str, low: float, high: fl
     found = strokes(printed(DitherQuantizer(GRAYS, kind).quantize(ramp(low, high)), ink))
     assert found[text()].float().mean() > 0.9
     assert found[~text()].float().mean() < 0.04
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_red_letters_are_found_though_neither_darkest_nor_lightest(kind: str) -> None:
+    sky = PaletteQuantizer(torch.tensor([[0.0, 0, 80], [40, 110, 200], [200, 230, 255]]) / 255)
+    slope, offset = torch.tensor([[0.4, 0.7, 1.0], [0.0, 0.05, 0.2]])[..., None, None]
+    shades = (slope * ramp(0.1, 1.0) + offset).clamp(0, 1)
+    y = torch.where(text(), torch.tensor(RED)[:, None, None], DitherQuantizer(sky, kind).quantize(shades))
+    found = strokes(y)
+    assert found[text()].float().mean() > 0.9
+    assert found[~text()].float().mean() < 0.04
+
+
+def test_a_dot_is_found_among_letters_and_not_alone() -> None:
+    y = DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6))
+    alone, among = y.clone(), printed(y, "white")
+    row, column = 8, 38  # between two letters
+    for picture in (alone, among):
+        picture[..., row, column] = 1.0
+    neighbours = among[0, 0, row - 1 : row + 2, column - 1 : column + 2] == 1.0
+    assert neighbours.sum() == 1
+    assert strokes(among)[0, 0, row, column]
+    assert not strokes(alone)[0, 0, row, column]
 
 
 @pytest.mark.parametrize("kind", KINDS)

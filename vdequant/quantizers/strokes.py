@@ -3,7 +3,7 @@
     . # . # . .      A pixel that dither mixes from a darker and a lighter color is the lighter one at isolated places
     # . # # # #      (left) as long as fewer than half are. Three in a row of the darkest or lightest color around,
     . # . . # .      where that color is not the common one and fills no area, are a stroke (right).
-    # . # . # .
+    # . # . # .      Letters in red or yellow are neither darkest nor lightest, but have the most or least of a primary.
 
 Networks know letters as well, and change most of their pixels by less than a code, but some of them by a few. So
 strokes are kept only where a restorer leaves half of those nearby nearly alone; what it moves there was no letter.
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 AROUND = 7  # pixels a side of the places that a color is compared with
-COMMON = 0.6  # share of them from which on it is the common color, and others are the strokes
+COMMON = 30  # of these places from which on it is the common color, and others are the strokes
 THICK = 3  # pixels a side of an area; letters are two wide
 NEARBY = 15  # pixels a side in which a color is asked what it is used for: two letters
-USED = 0.6  # share of its places there that has to be strokes: in dither few of them lie in a row
+USED = 60  # percent of its places there that have to be strokes: in dither few of them lie in a row
+WRITTEN = 80  # percent from which on the others there are letters too: dots, and what is slanted
+SOME = 8  # strokes that this takes
 MOST_COLORS = 64  # of candidates; each takes a tenth of a millisecond and more, and photographs have thousands
 NEARLY = 16 / 255  # what a restorer may have changed of strokes that it leaves alone
 AMONG = 0.5  # share of the strokes NEARBY that it has to leave alone
@@ -74,16 +76,23 @@ def _counted(bits: Bits) -> NDArray[np.uint16]:
 
 def _of_picture(picture: NDArray[np.uint8]) -> Bits:
     """``picture`` is ``(H, W, 3)``."""
-    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    around = _square(AROUND)
-    outermost = (luma == cv2.dilate(luma, around)) | (luma == cv2.erode(luma, around))
+    outermost = _outermost(picture)
     colors = picture.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
     in_a_row = _in_a_row(colors)
-    result = np.zeros(luma.shape, dtype=np.uint8)
+    result = np.zeros(outermost.shape, dtype=np.uint8)
     candidates = np.unique(colors[outermost & in_a_row.view(np.bool_)])
     for color in candidates if len(candidates) <= MOST_COLORS else ():
         result |= _of_color((colors == color).view(np.uint8), outermost.view(np.uint8), in_a_row)
     return result
+
+
+def _outermost(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels have the most or the least luma, red, green or blue around: what is mixed of others never does."""
+    around, found = _square(AROUND), np.zeros(picture.shape[:2], dtype=bool)
+    for plane in (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), *cv2.split(picture)):
+        found |= plane == cv2.dilate(plane, around)
+        found |= plane == cv2.erode(plane, around)
+    return found
 
 
 def _in_a_row(colors: NDArray[np.int32]) -> Bits:
@@ -102,9 +111,11 @@ def _of_color(here: Bits, outermost: Bits, in_a_row: Bits) -> Bits:
     area = cv2.morphologyEx(here, cv2.MORPH_OPEN, _square(THICK))
     thin = here & ~area.view(np.uint8)
     rare = cv2.boxFilter(here, cv2.CV_16U, (AROUND, AROUND), normalize=False, borderType=cv2.BORDER_REPLICATE)
-    eligible = thin & outermost & (rare < COMMON * AROUND**2)
+    eligible = thin & outermost & (rare < COMMON)
     found = eligible & in_a_row
     if not found.any():
         return found
     found |= cv2.dilate(found, _square(3)).view(np.uint8) & eligible  # ends, and corners of slanted strokes
-    return found & (_counted(found) >= USED * _counted(here))
+    percent, counted = 100 * _counted(found), _counted(here)
+    written = (percent >= WRITTEN * counted) & (percent >= 100 * SOME)
+    return (found & (percent >= USED * counted)) | (eligible & written)

@@ -29,7 +29,7 @@ GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
 DRAWN_SHARE = 0.3  # of the crops in a machine's colors are flat art, so that few colors alone do not mean finer ones
 MACHINE_TEXT_SHARE = 0.35  # of the crops in a machine's colors have text over them
-MORE_TEXT_SHARE = 0.15  # of the crops of dithered records get text over what is there
+MORE_TEXT_SHARE = 0.3  # of the crops of dithered records get text over what is there
 # What a batch is made of: lattice, palette, lossy, flat art that is its own truth, the colors of a machine. A network
 # may know one half only.
 SHARES = {

@@ -19,7 +19,7 @@ SIDE = 256
 LETTERS = string.ascii_letters + string.digits + "  .:!?-+*/"
 MOST_COLORS = 32  # of flat art
 NEW_COLORS = 0.6  # share of the texts that have colors of their own
-INK_SHARES = (0.4, 0.14, 0.1, 0.08, 0.07, 0.07, 0.07, 0.07)  # of white, black, yellow, red and free colors
+INK_SHARES = (0.28, 0.14, 0.14, 0.12, 0.08, 0.08, 0.08, 0.08)  # of white, black, yellow, red and free colors
 TILES = 14  # different tiles of a map
 
 

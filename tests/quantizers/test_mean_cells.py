@@ -33,6 +33,26 @@ def test_evened_reaches_are_the_means_of_those_around_each_pixel() -> None:
     assert (high >= y).all()
 
 
+def test_dithered_levels_are_told_the_same_reach_everywhere_and_bound_by_their_own_cells() -> None:
+    """Black beside white is a shade like any other, though their cells end at black and white."""
+    quantizer = UniformQuantizer.of_bits((1, 2, 3))
+    plain = quantizer.cells(quantizer.quantize(torch.rand(1, 3, 20, 23)))
+    cells = dithered_cells(plain)
+    assert isinstance(cells, MeanCells)
+    assert cells.half_step is not None
+    for channel, step in enumerate((1, 1 / 3, 1 / 7)):
+        torch.testing.assert_close(cells.half_step[:, channel], torch.full((1, 20, 23), step / 2))
+    assert torch.equal(cells.low, plain.low)
+    assert torch.equal(cells.high, plain.high)
+
+
+def test_a_dithered_palette_has_no_step() -> None:
+    quantizer = PaletteQuantizer(torch.rand(5, 3))
+    cells = dithered_cells(quantizer.cells(torch.rand(1, 3, 9, 9)))
+    assert isinstance(cells, MeanCells)
+    assert cells.half_step is None
+
+
 def test_the_truth_is_inside_where_single_pixels_would_not_be() -> None:
     x = smooth()
     y = dithered(x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,8 @@ from vdequant.temporal.neighbor_shifts import likely_shifts, view
 from vdequant.temporal.neighbors import Known, joined
 
 LEVELS = UniformQuantizer.of_bits((5, 5, 5))
-PATTERN = DitherQuantizer(LEVELS, "bayer4")
+# Told as a dither, and, as 24 levels and more are, by each pixel's interval
+PATTERNS = [DitherQuantizer(UniformQuantizer.of_bits((bits,) * 3), "bayer4") for bits in (4, 5)]
 
 
 def floats(x: Tensor) -> Floats:
@@ -27,11 +30,11 @@ def known_of(y: Tensor) -> Known:
     return Known(floats(torch.cat([cells.stored, cells.low, cells.high], dim=1)), None)
 
 
-def known_of_pattern(y: Tensor) -> Known:
-    cells = PATTERN.cells(y)
-    assert isinstance(cells, PatternCells)
+def known_of_pattern(y: Tensor, pattern: DitherQuantizer) -> Known:
+    cells = pattern.cells(y)
+    box = cells.exact if isinstance(cells, PatternCells) else cells
     facts = torch.cat([cells.stored, cells.low, cells.high], dim=1)
-    return Known(floats(facts), floats(torch.cat([cells.exact.low, cells.exact.high], dim=1)))
+    return Known(floats(facts), floats(torch.cat([box.low, box.high], dim=1)))
 
 
 def textured(side: int) -> Tensor:
@@ -93,7 +96,8 @@ def test_the_cells_that_are_told_are_as_wide_as_the_frames_own() -> None:
 
 def test_dither_whose_pattern_is_another_in_each_frame_vanishes() -> None:
     truth = scene()
-    stored = [PATTERN.quantize(x.roll((t, 2 * t), (-2, -1))).roll((-t, -2 * t), (-2, -1)) for t, x in enumerate(truth)]
+    pattern = PATTERNS[1]
+    stored = [pattern.quantize(x.roll((t, 2 * t), (-2, -1))).roll((-t, -2 * t), (-2, -1)) for t, x in enumerate(truth)]
     known = told(stored)
     assert known is not None
     assert error(known.facts, truth[1]) < 0.5 * error(floats(stored[1]), truth[1])
@@ -148,11 +152,15 @@ def test_one_flickering_place_of_a_clean_clip_is_no_noise() -> None:
     assert told(stored) is None
 
 
-def test_a_pattern_that_stays_while_the_scene_moves_narrows_the_intervals_around_the_truth() -> None:
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_that_stays_while_the_scene_moves_narrows_the_intervals_around_the_truth(
+    pattern: DitherQuantizer,
+) -> None:
     truth = scene((1, 2), count=5)
-    stored = [PATTERN.quantize(x) for x in truth]
-    own = known_of_pattern(stored[2])
-    known = joined(view(stored[2]), [view(y) for n, y in enumerate(stored) if n != 2], known_of_pattern)
+    stored = [pattern.quantize(x) for x in truth]
+    known_of_frame = partial(known_of_pattern, pattern=pattern)
+    own = known_of_frame(stored[2])
+    known = joined(view(stored[2]), [view(y) for n, y in enumerate(stored) if n != 2], known_of_frame)
     assert known is not None
     assert known.box is not None
     assert own.box is not None

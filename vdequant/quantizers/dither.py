@@ -21,18 +21,21 @@ from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.base import Cells, Quantizer, per_picture
 from vdequant.quantizers.dither_orders import LISTED, PATTERNS, PERIODS, thresholds
 from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
-from vdequant.quantizers.mean_cells import dithered_cells
+from vdequant.quantizers.mean_cells import dithered_cells, half_steps
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.pattern_cells import PatternCells, ordered_boxes
 from vdequant.quantizers.positional import positional
 from vdequant.quantizers.rows import from_rows, to_rows
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, gray
-from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.uniform import BoxCells, UniformQuantizer
 
 # Share of a mixture's contrast that counts as error: keeps the pattern from mixing far colors where near ones do.
 CONTRAST_COST = 0.1
 # Patterns that the networks were not trained on, and undo better when told each pixel's interval (by 1 to 3 dB).
 IRREGULAR = ("column", "bluenoise")
+# Levels of each channel from which on that holds of every pattern: photographs at 5 bits gain 5.5 dB instead of 3.5
+# (cellnet-s, two Kodak pictures, Bayer 4x4), five game screens 3.5 instead of 3.7.
+FINE = 24
 PAIRS = 1 << 18  # of pixels and colors, looked at together: what a processor's cache holds
 
 
@@ -200,15 +203,27 @@ class DitherQuantizer:
         check_picture(y, "y")
         if isinstance(self.inner, GrayQuantizer):
             return dithered_cells(self.inner.color_cells(y))
-        if self.is_gray:
-            return dithered_cells(self.inner.cells(y))
+        if self.is_gray:  # black and white
+            return dithered_cells(self.inner.cells(y), half_steps(self._values.cells(y)))
         if self.ordered and isinstance(self._values, UniformQuantizer):
-            exact = ordered_boxes(y, self._values.levels, self._thresholds(y))
-            if self.kind in IRREGULAR:
-                return exact
-            plain = self._values.cells(y)
-            return PatternCells(y, plain.low, plain.high, exact)
+            fine = min(map(len, self._values.levels)) >= FINE
+            return self.intervals(y) if fine or self.kind in IRREGULAR else self.pattern_cells(y)
         return dithered_cells(self._values.cells(y))
+
+    def intervals(self, y: Tensor) -> BoxCells:
+        """Where each sample of an ordered dither between levels can have been.
+
+        Raises:
+            TypeError: of another dither.
+        """
+        if not self.ordered or not isinstance(self._values, UniformQuantizer):
+            raise TypeError(f"expected levels in a known pattern, got {self.describe()}")
+        return ordered_boxes(y, self._values.levels, self._thresholds(y))
+
+    def pattern_cells(self, y: Tensor) -> PatternCells:
+        """The same, told as a dither; see there."""
+        half_step = half_steps(self._values.cells(y))
+        return PatternCells(y, y - half_step, y + half_step, self.intervals(y))
 
 
 def _values_of(inner: Quantizer) -> UniformQuantizer | PaletteQuantizer:

@@ -39,7 +39,7 @@ def ordered_boxes(y: Tensor, levels: list[Tensor], pattern: Tensor) -> BoxCells:
 
 @dataclass(frozen=True)
 class PatternCells:
-    """Exact intervals that a restorer is told as a dither: ``low`` and ``high`` are those of the level, undithered.
+    """Exact intervals that a restorer is told as a dither: ``low`` and ``high`` are half a step from the level.
 
     The networks know regular patterns from training and undo them better when told that means hold than when told
     intervals that alternate from pixel to pixel: 1 to 2 dB at 4 levels and 0.3 to 1 dB at 8 (cellnet-m, two Kodak

@@ -20,7 +20,7 @@ from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells, box_room, room_of
-from vdequant.quantizers.mean_cells import evened
+from vdequant.quantizers.mean_cells import MeanCells, evened
 from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.restorers.base import Needs
 
@@ -84,6 +84,8 @@ def _told(y: Tensor, cells: Cells, net: Cellnet) -> tuple[Tensor, Tensor, Tensor
     if cells.lossy:
         low, high = torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
         return low, high, box_room(y, low, high)
+    if isinstance(cells, MeanCells) and cells.half_step is not None:
+        return y - cells.half_step, y + cells.half_step, cells.half_step.amin(1, keepdim=True)
     told = cells.low, cells.high, room_of(cells)
     # A pattern between levels has the same reach around each pixel, and its pictures are reused in parts.
     mixed = cells.dithered and not isinstance(cells, PatternCells)

@@ -114,6 +114,28 @@ def test_networks_are_told_evened_reaches_of_dithered_palettes_alone() -> None:
     torch.testing.assert_close(told, (y - local_mean(y - dithered.low)).clamp(0, 1))
 
 
+def test_networks_are_told_half_a_step_in_both_directions_of_dithered_levels() -> None:
+    levels, net = UniformQuantizer.of_bits((1, 1, 1)), Listening(evened=True)
+    y = stored(levels)
+    told = CellnetRestorer(net, net).restore(y, dithered_cells(levels.cells(y)))
+    torch.testing.assert_close(told, (y - 0.5).clamp(0, 1))
+
+
+@pytest.mark.parametrize("kind", ["fs", "bayer4"])
+@pytest.mark.parametrize("bits", [(1, 1, 1), (1, 2, 2)])
+@pytest.mark.parametrize("restorer", [CellnetSmall, CellnetMedium])
+def test_black_and_white_side_by_side_become_the_shade_between(
+    restorer: type[CellnetRestorer], bits: tuple[int, int, int], kind: str
+) -> None:
+    down, across = torch.linspace(0.2, 0.7, 48)[:, None], torch.linspace(0.2, 0.7, 64)
+    truth = ((down + across) / 2).expand(1, 3, -1, -1).contiguous()
+    quantizer = DitherQuantizer(UniformQuantizer.of_bits(bits), kind)
+    y = quantizer.quantize(truth)
+    with torch.inference_mode():
+        answer = restorer().restore(y, quantizer.cells(y))
+    assert (answer - truth).square().mean().sqrt() < 0.3 * (y - truth).square().mean().sqrt()
+
+
 def test_networks_of_before_are_told_each_colors_own_reach(tmp_path: Path) -> None:
     y = stored(QUANTIZERS["palette"])
     cells = dithered_cells(QUANTIZERS["palette"].cells(y))

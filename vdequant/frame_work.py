@@ -302,10 +302,11 @@ def keep_drawn(
     """
     quantizer = recipe.quantizer
     if _over_dither(recipe):
-        drawn = kept_strokes(y, restored)
+        cells = known or cells_of(recipe, y)
+        drawn = kept_strokes(y, restored, cells)
         if not drawn.any():
             return restored
-        kept, cells = torch.where(drawn, y, restored), known or cells_of(recipe, y)
+        kept = torch.where(drawn, y, restored)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.strokes import kept_strokes, strokes
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -16,6 +17,7 @@ KINDS = ["bayer2", "bayer4", "bayer8", "checkerboard", "knoll4", "fs"]
 GRAYS = PaletteQuantizer(torch.tensor([0.0, 60, 130, 180, 255])[:, None].expand(-1, 3) / 255)
 # Red, green and blue of white, of yellow and of black letters
 INKS = {"white": (1.0, 1.0, 1.0), "yellow": (1.0, 1.0, 0.0), "black": (0.0, 0.0, 0.0)}
+CELLS = dithered_cells(GRAYS.cells(torch.zeros(1, 3, 48, 120)))  # they say what kind of picture it is
 RED = (224 / 255, 32 / 255, 32 / 255)
 
 
@@ -84,8 +86,17 @@ def test_areas_of_one_color_are_no_strokes() -> None:
 def test_only_what_the_restorer_nearly_left_alone_is_kept() -> None:
     y = printed(DitherQuantizer(GRAYS, "bayer4").quantize(ramp(0.1, 0.6)), "white")
     found = strokes(y)
-    assert torch.equal(kept_strokes(y, y - 10 / 255), found)
-    assert not kept_strokes(y, y - 40 / 255).any()
+    assert torch.equal(kept_strokes(y, y - 10 / 255, CELLS), found)
+    assert not kept_strokes(y, y - 40 / 255, CELLS).any()
+
+
+@pytest.mark.parametrize("kind", ["fs", "bayer4"])
+@pytest.mark.parametrize(("bits", "nearly"), [(2, 16), (3, 7), (5, 1.6)])
+def test_the_finer_the_levels_the_less_a_stroke_may_have_been_changed(bits: int, nearly: float, kind: str) -> None:
+    quantizer = DitherQuantizer(UniformQuantizer.of_bits((bits,) * 3), kind)
+    y = printed(quantizer.quantize(ramp(0.1, 0.6)), "white")
+    assert kept_strokes(y, y - 0.9 * nearly / 255, quantizer.cells(y)).any()
+    assert not kept_strokes(y, y - 1.2 * nearly / 255, quantizer.cells(y)).any()
 
 
 def test_a_few_pixels_that_were_changed_more_are_kept_among_strokes_that_were_not() -> None:
@@ -93,11 +104,11 @@ def test_a_few_pixels_that_were_changed_more_are_kept_among_strokes_that_were_no
     found = strokes(y)
     restored = y - 5 / 255
     restored[..., ::4, ::2] = y[..., ::4, ::2] - 60 / 255
-    assert torch.equal(kept_strokes(y, restored), found)
+    assert torch.equal(kept_strokes(y, restored, CELLS), found)
     restored[..., ::4, ::2] = y[..., ::4, ::2] - 120 / 255
     far = torch.zeros_like(found)
     far[..., ::4, ::2] = True
-    assert torch.equal(kept_strokes(y, restored), found & ~far)
+    assert torch.equal(kept_strokes(y, restored, CELLS), found & ~far)
 
 
 def test_each_picture_of_a_batch_is_looked_at_by_itself() -> None:

@@ -17,6 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vdequant.quantizers.base import Cells
+from vdequant.quantizers.mean_cells import MeanCells
+from vdequant.quantizers.pattern_cells import PatternCells
+from vdequant.quantizers.uniform import BoxCells
+
 AROUND = 7  # pixels a side of the places that a color is compared with
 COMMON = 30  # of these places from which on it is the common color, and others are the strokes
 THICK = 3  # pixels a side of an area; letters are two wide
@@ -26,26 +31,38 @@ WRITTEN = 80  # percent from which on the others there are letters too: dots, an
 SOME = 8  # strokes that this takes
 MOST_COLORS = 64  # of candidates; each takes a tenth of a millisecond and more, and photographs have thousands
 NEARLY = 16 / 255  # what a restorer may have changed of strokes that it leaves alone
+NEARLY_OF_STEP = 0.2  # the same as a share of the step between levels: within fine ones all changes are small
 AMONG = 0.5  # share of the strokes NEARBY that it has to leave alone
 FAR = 96 / 255  # the others among them may have been changed by that much
 
 Bits = NDArray[np.uint8]  # (H, W) of 0 and 1
 
 
-def kept_strokes(y: Tensor, restored: Tensor) -> Tensor:
+def kept_strokes(y: Tensor, restored: Tensor, cells: Cells) -> Tensor:
     """Which strokes of stored dithered pictures a restorer nearly leaves alone.
 
     Args:
         y: stored dithered pictures ``(N, 3, H, W)`` in [0, 1].
         restored: what a restorer proposes for them, the same shape.
+        cells: those of ``y``.
 
     Returns:
         ``(N, 1, H, W)`` bool on the same device.
     """
     found, moved = strokes(y), (restored - y).abs().amax(1, keepdim=True)
-    counts = [np.stack([_counted(plane) for plane in _bits(part)]) for part in (found & (moved <= NEARLY), found)]
+    alone = found & (moved <= _nearly(cells))
+    counts = [np.stack([_counted(plane) for plane in _bits(part)]) for part in (alone, found)]
     among = torch.from_numpy(counts[0] >= AMONG * counts[1])[:, None]
     return found & (moved <= FAR) & among.to(y.device)
+
+
+def _nearly(cells: Cells) -> float:
+    """What may have been changed of pictures with such cells: of levels it depends on the finest channel."""
+    if isinstance(cells, MeanCells):
+        step = None if cells.half_step is None else 2 * cells.half_step
+    else:
+        step = cells.high - cells.low if isinstance(cells, BoxCells | PatternCells) else None
+    return NEARLY if step is None else min(NEARLY, NEARLY_OF_STEP * float(step.amax((0, 2, 3)).amin()))
 
 
 def strokes(y: Tensor) -> Tensor:

@@ -46,6 +46,13 @@ def test_dithered_levels_are_told_the_same_reach_everywhere_and_bound_by_their_o
     assert torch.equal(cells.high, plain.high)
 
 
+def test_levels_at_the_lower_end_of_their_cells_are_told_their_cells() -> None:
+    quantizer = UniformQuantizer.of_bits((5, 6, 5), expansion="shift")
+    cells = dithered_cells(quantizer.cells(quantizer.quantize(torch.rand(1, 3, 20, 23))))
+    assert isinstance(cells, MeanCells)
+    assert cells.half_step is None
+
+
 def test_a_dithered_palette_has_no_step() -> None:
     quantizer = PaletteQuantizer(torch.rand(5, 3))
     cells = dithered_cells(quantizer.cells(torch.rand(1, 3, 9, 9)))

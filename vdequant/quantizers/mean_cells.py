@@ -15,6 +15,7 @@ from vdequant.quantizers.windows import WINDOW, local_max, local_mean
 SPREAD = 4.5  # a single true pixel may lie this many reaches away: what the networks were trained with
 SLACK = 1e-6  # of float sums over a window
 ROUNDS = 6  # of moving means; windows that are still outside then become the stored ones
+ASIDE = 0.25  # share of a cell's width by which its reaches may differ: levels are rounded, and converters not straight
 YIELDING = 64  # rounds of that, since a window that changes may push another one out; noisy pictures take up to 13
 
 
@@ -140,10 +141,20 @@ def dithered_cells(cells: Cells, half_step: Tensor | None = None) -> Cells:
     """
     if cells.dithered:
         return cells
-    if isinstance(cells, BoxCells):
+    if isinstance(cells, BoxCells) and _centered(cells):
         half_step = half_steps(cells)
     room = room_of(cells)
     return MeanCells(cells.stored, cells.low, cells.high, lossy=cells.lossy, room=room, half_step=half_step)
+
+
+def _centered(cells: BoxCells) -> bool:
+    """Whether levels are in the middle of their cells, apart from those that end at black or white.
+
+    Bits that were shifted back are at the lower end of theirs: what networks are told of these says where means lie.
+    """
+    down, up = cells.stored - cells.low, cells.high - cells.stored
+    within = (cells.low > 0) & (cells.high < 1)
+    return not bool((within & ((down - up).abs() > ASIDE * (down + up))).any())
 
 
 def half_steps(cells: Cells) -> Tensor:

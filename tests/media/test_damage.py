@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -209,3 +210,12 @@ def test_the_clock_of_the_sink_knows_the_last_picture() -> None:
     assert clock.last is None
     clock.stamp(5)
     assert clock.last * Fraction(1, 1000) == Fraction(1, 200)
+
+
+@pytest.mark.parametrize("first", [b"ftyp", b"mdat", b"junk"])
+def test_a_box_that_claims_more_bytes_than_a_file_can_have_is_refused_in_one_line(first: bytes, tmp_path: Path) -> None:
+    boxes = struct.pack(">I4s", 16, b"ftyp") + bytes(8) if first != b"junk" else b""
+    (tmp_path / "a.apng").write_bytes(boxes + struct.pack(">I4sQ", 1, first, 2**64 - 1) + bytes(40))
+    with pytest.raises(InputError) as caught, open_source(str(tmp_path / "a.apng"), Settings()):
+        pass
+    assert "\n" not in str(caught.value)

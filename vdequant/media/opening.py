@@ -42,18 +42,19 @@ def _lacks_index(path: str) -> bool:
     A file is a row of boxes: 4 bytes size, 4 bytes name, then size - 8 bytes; size 1 means that 8 more bytes
     hold the size, 0 that the box runs to the end.
     """
+    names: list[bytes] = []
     with open(path, "rb") as file:
-        names = []
+        end = os.fstat(file.fileno()).st_size
         while len(header := file.read(8)) == 8:
             size, name = struct.unpack(">I4s", header)
             names.append(name)
             if size == 1:
                 wide = file.read(8)
                 size = struct.unpack(">Q", wide)[0] - 8 if len(wide) == 8 else 0
-            if size < 8:
+            if names[0] not in BOXES or size < 8 or size - 8 >= end - file.tell():  # what follows is no box
                 break
             file.seek(size - 8, os.SEEK_CUR)
-    return bool(names) and names[0] in (b"ftyp", b"wide", b"mdat") and b"moov" not in names
+    return bool(names) and names[0] in BOXES and b"moov" not in names
 
 
 def open_container(

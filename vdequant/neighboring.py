@@ -70,10 +70,10 @@ def _cells_of(recipe: Recipe, y: Tensor) -> Cells:
 
     Where a PlayStation's dither stays and the scene pans, cellnet-s gains 9.5 dB so, and 8.6 told single intervals.
     """
-    cells, quantizer = cells_of(recipe, y), recipe.quantizer
-    if isinstance(cells, BoxCells) and isinstance(quantizer, DitherQuantizer):
+    quantizer = recipe.quantizer
+    if isinstance(quantizer, DitherQuantizer) and quantizer.regular:
         return quantizer.pattern_cells(y)
-    return cells
+    return cells_of(recipe, y)
 
 
 def known_of(recipe: Recipe, y: Tensor) -> Known:

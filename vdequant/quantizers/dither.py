@@ -207,8 +207,14 @@ class DitherQuantizer:
             return dithered_cells(self.inner.cells(y), half_steps(self._values.cells(y)))
         if self.ordered and isinstance(self._values, UniformQuantizer):
             fine = min(map(len, self._values.levels)) >= FINE
-            return self.intervals(y) if fine or self.kind in IRREGULAR else self.pattern_cells(y)
+            return self.pattern_cells(y) if self.regular and not fine else self.intervals(y)
         return dithered_cells(self._values.cells(y))
+
+    @property
+    def regular(self) -> bool:
+        """Whether levels of each channel are dithered in a pattern that networks know: see :meth:`pattern_cells`."""
+        patterned = self.ordered and isinstance(self._values, UniformQuantizer)
+        return patterned and not self.is_gray and self.kind not in IRREGULAR
 
     def intervals(self, y: Tensor) -> BoxCells:
         """Where each sample of an ordered dither between levels can have been.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +36,7 @@ def _record(packed: Packed) -> PaletteRecord:
 
 
 def save_bank(bank: Bank, path: Path) -> None:
-    """Write beside and rename, so that a kill never leaves half of one, nor do processes that train together."""
+    """Write beside and rename, so that a kill never leaves half of one."""
     values = {
         "tiles": [torch.from_numpy(np.array(tile)) for tile in bank.tiles],
         "palettes": [(number, _packed(record)) for number, record in bank.palettes],
@@ -46,7 +45,7 @@ def save_bank(bank: Bank, path: Path) -> None:
         "held": sorted(bank.held),
         "photos": sorted(bank.photos),
     }
-    unfinished = path.with_suffix(f".next{os.getpid()}")
+    unfinished = path.with_suffix(".next")
     torch.save(values, unfinished)
     unfinished.replace(path)
 

@@ -59,8 +59,8 @@ class Order:
     subject: str = "all"
 
 
-def _bank(folders: Sequence[Path], runs: Path, subject: str) -> Bank:
-    """The training set of these pictures from its cache, or made and cached."""
+def _bank(folders: Sequence[Path], runs: Path, subject: str, ranks: Ranks) -> Bank:
+    """The training set of these pictures from its cache, or made, and cached by the first process."""
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise InputError(f"expected folders with pictures, got {', '.join(missing)}; give --data DIR")
@@ -69,7 +69,8 @@ def _bank(folders: Sequence[Path], runs: Path, subject: str) -> Bank:
         return load_bank(cache)
     palettes, lossy = MADE[subject]
     bank = build_bank(list(folders), seed=1, palettes_per_tile=palettes, lossy_share=lossy)
-    save_bank(bank, cache)
+    if ranks.first:
+        save_bank(bank, cache)
     return bank
 
 
@@ -114,7 +115,8 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
         trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(_beginning(order.init, trainer.net.spec))
-        trainer.run(CellnetLesson(_bank(order.folders, order.runs, order.subject), order.subject), told)
+        bank = _bank(order.folders, order.runs, order.subject, ranks)
+        trainer.run(CellnetLesson(bank, order.subject), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             write_cellnet(trainer.average, order.output)

@@ -18,12 +18,15 @@ from training_tiles import HELD, fill, kill_and_resume, smooth_tile
 from vdequant.errors import InputError, UsageError
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
-from vdequant.quantizers.base import room_of
-from vdequant.quantizers.mean_cells import evened
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.telling import told
+from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.training import dithered_levels
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Sampler, build_bank, read_tiles, source_is_held
 from vdequant.training.degrade import lossy_tile, palette_record, random_lattice
+from vdequant.training.dithered_levels import drawn_levels, level_record
 from vdequant.training.lesson_cellnet import CellnetLesson, cell_loss, kept_error
 from vdequant.training.log import TrainLog
 from vdequant.training.loop import TrainSettings
@@ -33,6 +36,7 @@ from vdequant.training.recipe_cellnet import CellnetTrainer, Order, cellnet_trai
 from vdequant.training.validation import Validation
 
 TINY = CellnetSpec(4, (1,))
+PALETTES = {"palette", "dithered", "dithered levels"}  # what that half is scored on
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +110,50 @@ def test_a_folder_without_large_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_dithered_crops_are_told_as_a_restorer_tells_them(bank: Bank) -> None:
     sampler = Sampler(bank, 1, SIDE, "palettes")
-    sampler.shares = np.array([0, 0.8, 0, 0.2, 0])  # not those of machines, which have colors that a crop may lack
+    sampler.shares = np.array([0, 0.8, 0, 0.2, 0, 0])  # not those of machines, which have colors that a crop may lack
     batch, seen = sampler.batch(12, 0), 0
     for y, low, high, room, facts in zip(batch.stored, batch.low, batch.high, batch.room, batch.facts, strict=True):
         if not facts[0]:
             continue
         colors = torch.unique(y.flatten(1).T, dim=0)
-        cells = PaletteQuantizer(colors).cells(y[None])
-        told = evened(y[None], cells.low, cells.high, room_of(cells))
-        for given, expected in zip((low, high, room), told, strict=True):
+        cells = PaletteQuantizer(colors).cells(y[None], True)
+        for given, expected in zip((low, high, room), told(y[None], cells), strict=True):
             torch.testing.assert_close(given, expected[0], rtol=0, atol=1e-5)
         seen += 1
     assert seen
+
+
+@pytest.mark.parametrize("kind", ["fs", "bayer4"])
+def test_crops_in_dithered_levels_are_told_as_a_restorer_tells_them(
+    bank: Bank, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantizer = DitherQuantizer(UniformQuantizer.of_bits((3, 3, 2)), kind)
+    monkeypatch.setattr(dithered_levels, "random_levels", lambda rng: quantizer.inner)
+    monkeypatch.setattr(dithered_levels, "GRAY_SHARE", 0)
+    sampler = Sampler(bank, 1, SIDE, "palettes")
+    sampler.shares = np.array([0, 0, 0, 0, 0, 1.0])
+    batch = sampler.batch(2, 0)
+    order = [int(batch.low.sub(batch.high).abs().amin((0, 2, 3)).argmax())]  # blue has fewer levels, so larger cells
+    order = [channel for channel in range(3) if channel not in order] + order
+    y = batch.stored[:, order]
+    low, high, room = told(y, quantizer.cells(y))
+    torch.testing.assert_close(batch.low[:, order], low, rtol=0, atol=3e-3)  # of 8 bits
+    torch.testing.assert_close(batch.high[:, order], high, rtol=0, atol=3e-3)
+    torch.testing.assert_close(batch.room, room, rtol=0, atol=3e-3)
+    assert bool((batch.facts == torch.tensor([1.0, 0.0, 1.0])).all())
+
+
+def test_dithered_levels_hold_what_was_dithered_and_what_was_drawn_or_written(bank: Bank) -> None:
+    rng, crop = np.random.default_rng(7), bank.tiles[0]
+    records = [level_record(crop, rng) for _ in range(40)]
+    for record, truth in records:
+        stored = record.palette[record.index].astype(float)
+        free = ~record.kept
+        assert abs((stored - truth)[free].mean()) < 12  # a dither keeps means
+    assert 4 < sum(record.kept.any() for record, _ in records) < 30
+    assert any(np.ptp(truth, axis=2).max() == 0 for _, truth in records)
+    drawn = [drawn_levels(rng) for _ in range(4)]
+    assert all(record.kept.all() and record.dithered for record in drawn)
 
 
 def test_a_cached_training_set_gives_the_same_batches(bank: Bank, tmp_path: Path) -> None:
@@ -262,7 +298,7 @@ def test_the_recipe_writes_weights_that_load_and_a_card(folder: Path, tmp_path: 
 
 def test_half_a_network_learns_and_is_scored_on_its_half_alone(folder: Path, tmp_path: Path) -> None:
     settings = TrainSettings(steps=1, batch=6, side=16, validate_every=1)
-    for subject, kinds in (("levels", {"m=4", "m=8", "m=16", "m=32"}), ("palettes", {"palette", "dithered"})):
+    for subject, kinds in (("levels", {"m=4", "m=8", "m=16", "m=32"}), ("palettes", PALETTES)):
         output = tmp_path / f"{subject}.safetensors"
         trainer = train(Order((folder,), "s", output, tmp_path / "runs", settings, subject=subject))
         assert trainer.best

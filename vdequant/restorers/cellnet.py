@@ -19,12 +19,9 @@ from vdequant.models.cellnet import Cellnet, cell_features, proposed
 from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
-from vdequant.quantizers.base import Cells, box_room, room_of
-from vdequant.quantizers.mean_cells import MeanCells, evened
-from vdequant.quantizers.pattern_cells import PatternCells
+from vdequant.quantizers.base import Cells
+from vdequant.quantizers.telling import told
 from vdequant.restorers.base import Needs
-
-LOSSY_REACH = 12 / 255  # the widest cell that training saw behind a codec; JPEG's reach of one sample is far wider
 
 
 class CellnetRestorer:
@@ -57,14 +54,14 @@ class CellnetRestorer:
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        low, high, room = _told(y, cells, self._net(cells))
+        low, high, room = told(y, cells, self._net(cells).spec.evened)
         facts = _facts(cells, y.device)
         proposal: Tensor = self._net(cells)(y, low, high, room, _spreads(y, cells), facts)
         return proposal.clamp_(0, 1)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        features = cell_features(y, *_told(y, cells, self._net(cells)))
+        features = cell_features(y, *told(y, cells, self._net(cells).spec.evened))
         # Narrow first: reordering half the bytes is nearly twice as fast.
         return features.to(self.levels.head.weight.dtype).contiguous(memory_format=torch.channels_last)
 
@@ -75,21 +72,8 @@ class CellnetRestorer:
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        low, high, _ = _told(y, cells, self._net(cells))
+        low, high, _ = told(y, cells, self._net(cells).spec.evened)
         return proposed(x, y, low, high, _spreads(y, cells)).clamp_(0, 1)
-
-
-def _told(y: Tensor, cells: Cells, net: Cellnet) -> tuple[Tensor, Tensor, Tensor]:
-    """Lowest and highest values of the cells, and their room, as the network was trained to be told them."""
-    if cells.lossy:
-        low, high = torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
-        return low, high, box_room(y, low, high)
-    if isinstance(cells, MeanCells) and cells.half_step is not None:
-        return y - cells.half_step, y + cells.half_step, cells.half_step.amin(1, keepdim=True)
-    told = cells.low, cells.high, room_of(cells)
-    # A pattern between levels has the same reach around each pixel, and its pictures are reused in parts.
-    mixed = cells.dithered and not isinstance(cells, PatternCells)
-    return evened(y, *told) if mixed and net.spec.evened else told
 
 
 def _spread(cells: Cells) -> float:

@@ -16,6 +16,7 @@ from vdequant.errors import InputError
 from vdequant.quantizers.base import box_room, room_of
 from vdequant.quantizers.mean_cells import evened
 from vdequant.training.degrade import PaletteRecord, lossy_tile, palette_record, random_lattice
+from vdequant.training.dithered_levels import drawn_levels, level_record
 from vdequant.training.machines import machine_colors, machine_record
 from vdequant.training.screens import flat_record, with_text
 
@@ -27,15 +28,15 @@ TEXT_SHARES = (0.1, 0.35)  # of the plain and of the dithered palette records ha
 MOST_TILES = 12  # of one picture, so that a few large ones do not outweigh the rest
 GRADIENT_SHARE = 0.12  # of the lattice crops are synthetic gradients
 PHOTO_SHARE = 0.4  # of the lattice crops are taken from photographs in any case, the others from all tiles
-DRAWN_SHARE = 0.3  # of the crops in a machine's colors are flat art, so that few colors alone do not mean finer ones
+DRAWN_SHARE = 0.3  # of the crops of the last two kinds below are flat art: few colors alone do not mean finer ones
 MACHINE_TEXT_SHARE = 0.35  # of the crops in a machine's colors have text over them
 MORE_TEXT_SHARE = 0.3  # of the crops of dithered records get text over what is there
-# What a batch is made of: lattice, palette, lossy, flat art that is its own truth, the colors of a machine. A network
-# may know one half only.
+# What a batch is made of: lattice, palette, lossy, flat art that is its own truth, the colors of a machine, dithered
+# levels. A network may know one half only.
 SHARES = {
-    "all": (0.62, 0.22, 0.05, 0.06, 0.05),
-    "levels": (0.92, 0.0, 0.08, 0.0, 0.0),
-    "palettes": (0.0, 0.66, 0.0, 0.14, 0.2),
+    "all": (0.61, 0.21, 0.05, 0.06, 0.04, 0.03),
+    "levels": (0.92, 0.0, 0.08, 0.0, 0.0, 0.0),
+    "palettes": (0.0, 0.6, 0.0, 0.13, 0.15, 0.12),
 }
 
 
@@ -221,7 +222,7 @@ class Sampler:
         self.lossy = [pair for pair in bank.lossy if pair[0] not in bank.held]
         # A small bank can lack a kind.
         present = np.array(SHARES[subject]) * [
-            bool(kind) for kind in (self.tiles, self.palettes, self.lossy, bank.flat, self.tiles)
+            bool(kind) for kind in (self.tiles, self.palettes, self.lossy, bank.flat, self.tiles, self.tiles)
         ]
         self.shares = present / present.sum()
 
@@ -257,11 +258,20 @@ class Sampler:
     def _machine(self) -> Sample:
         if self.rng.random() < DRAWN_SHARE:
             return self._palette(flat_record(self.rng, machine_colors(self.rng)), None)
-        tile = self.bank.tiles[self.tiles[int(self.rng.integers(len(self.tiles)))]]
-        truth = np.ascontiguousarray(_crop(tile, self.side, self._corner()))
+        truth = self._part()
         record = machine_record(truth, self.rng)
         text = self.rng.random() < MACHINE_TEXT_SHARE
         return _sample_of(with_text(record, self.rng) if text else record, truth)
+
+    def _part(self) -> np.ndarray:
+        """A crop of any tile, ``(side, side, 3)`` uint8."""
+        tile = self.bank.tiles[self.tiles[int(self.rng.integers(len(self.tiles)))]]
+        return np.ascontiguousarray(_crop(tile, self.side, self._corner()))
+
+    def _dithered_levels(self) -> Sample:
+        if self.rng.random() < DRAWN_SHARE:
+            return self._palette(drawn_levels(self.rng), None)
+        return _sample_of(*level_record(self._part(), self.rng))
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]
@@ -275,7 +285,7 @@ class Sampler:
         return truth, stored, low, high, box_room(stored, low, high), 1.0, (0.0, 1.0, 0.0)
 
     def _one(self) -> Sample:
-        kind = int(self.rng.choice(5, p=self.shares))
+        kind = int(self.rng.choice(6, p=self.shares))
         if kind == 0:
             return self._lattice()
         if kind == 1:
@@ -285,6 +295,8 @@ class Sampler:
             return self._lossy()
         if kind == 4:
             return self._machine()
+        if kind == 5:
+            return self._dithered_levels()
         return self._palette(self.bank.flat[int(self.rng.integers(len(self.bank.flat)))], None)
 
     def batch(self, count: int, number: int) -> Batch:

@@ -41,8 +41,10 @@ LEVELS = """2..64 levels a channel and bit depths (3-3-2, 4-4-4, 5-5-5, 5-6-5, 6
   replicate, shift, floor and center expansions; x264 and JPEG after a 3- to 6-bit quantizer; synthetic gradients"""
 PALETTES = """palettes of 4..256 colors by median cut, k-means, octree and fixed levels, plain and dithered
   (Floyd-Steinberg; Bayer 2, 4 and 8, checkerboard, column, blue noise; lists of colors and offsets in Bayer's order,
-  either way round), and crops in the fixed colors of machines or in 2 to 6 levels a channel, a share of them with text
-  over them that stays; made-up screens of pixel art as their own truth, so that flat art is left alone"""
+  either way round), crops in the fixed colors of machines or in 2 to 6 levels a channel, and crops of which each
+  channel was dithered to 2 to 22 levels by itself (Floyd-Steinberg, Atkinson, Jarvis, Bayer, checkerboard), a share of
+  them with text over them that stays; made-up screens of pixel art as their own truth, so that flat art is left
+  alone"""
 # subject -> what the network is for, and what it learned
 SUBJECTS = {
     "all": ("every quantizer", f"{LEVELS};\n  {PALETTES}"),

@@ -14,7 +14,7 @@ from vdequant.quantizers.known_palettes import known_palettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.training.degrade import PATTERNS, PaletteRecord, level_colors, patterned, reach_of
 
-NAMED_SHARE = 0.4  # of the palettes are a machine's; the others are a few evenly spaced levels of each channel
+NAMED_SHARE = 0.5  # of the palettes are a machine's; the others are a few evenly spaced levels of each channel
 LEVELS = (2, 6)  # of a channel
 MOST_COLORS = 64  # more are nearly as fine as a palette cut from a picture
 DITHERS = {"none": 0.12, "error diffusion": 0.42, "ordered": 0.2, "listed": 0.13, "offset": 0.13}  # of the crops

@@ -133,20 +133,25 @@ def _with_colors(record: PaletteRecord, rng: np.random.Generator) -> PaletteReco
 
 
 def with_text(record: PaletteRecord, rng: np.random.Generator) -> PaletteRecord:
-    """The record with lines of text over it, some in a box: there the stored color is true.
+    """The record with lines of text over it, see :func:`written`.
 
     The text has colors of the palette, or new ones that nothing else on the screen has, as white letters often are.
     """
     old = len(record.palette)
     record = _with_colors(record, rng) if rng.random() < NEW_COLORS else record
-    index, kept, own = record.index.copy(), record.kept.copy(), len(record.palette)
-    inks = np.arange(old, own) if own > old else np.arange(own)
+    own = len(record.palette)
+    return written(record, np.arange(old, own) if own > old else np.arange(own), rng)
+
+
+def written(record: PaletteRecord, inks: np.ndarray, rng: np.random.Generator) -> PaletteRecord:
+    """The record with lines of text over it in the colors numbered ``inks``, some in a box: there they are true."""
+    index, kept = record.index.copy(), record.kept.copy()
     for _ in range(int(rng.integers(1, 4))):
         strokes = text_mask(rng, int(rng.integers(1, 4)), index.shape[0])
         if rng.random() < 0.3:
             rows, columns = np.nonzero(strokes)
             if len(rows):
                 box = np.s_[max(0, rows.min() - 3) : rows.max() + 4, max(0, columns.min() - 3) : columns.max() + 4]
-                index[box], kept[box] = int(rng.integers(own)), True
+                index[box], kept[box] = int(rng.integers(len(record.palette))), True
         index[strokes], kept[strokes] = int(rng.choice(inks)), True
     return replace(record, index=index, kept=kept)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from vdequant.models.cellnet import Cellnet
-from vdequant.quantizers.base import Cells, room_of
-from vdequant.quantizers.mean_cells import evened
+from vdequant.quantizers.base import Cells
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.telling import told
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.training.data import Bank, to_tensor
 
@@ -18,6 +19,8 @@ LEVELS = (4, 8, 16, 32)
 MOST = 32  # pictures a kind
 PALETTE = "palette"
 DITHERED = "dithered"
+LEVELS_DITHERED = "dithered levels"
+DITHERED_LEVELS = ((2, "fs"), (3, "bayer4"), (4, "checkerboard"), (8, "fs"), (8, "bayer8"))  # in turns
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class _Case:
     kind: str
     truth: torch.Tensor
     stored: torch.Tensor
-    quantizer: UniformQuantizer | PaletteQuantizer
+    quantizer: UniformQuantizer | PaletteQuantizer | DitherQuantizer
     dithered: bool = False
 
     def cells(self) -> Cells:
@@ -44,7 +47,7 @@ def _spread_out(numbers: list[int]) -> list[int]:
 
 
 class Validation:
-    """A fixed set of held-back pictures: lattices of 4 to 32 levels, palettes, dithered palettes; or one half of it."""
+    """A fixed set of held-back pictures: lattices of 4 to 32 levels; palettes, dithered palettes and levels."""
 
     def __init__(self, bank: Bank, subject: str = "all") -> None:
         self.cases: list[_Case] = []
@@ -52,6 +55,7 @@ class Validation:
             self._add_levels(bank)
         if subject != "levels":
             self._add_palettes(bank)
+            self._add_dithered_levels(bank)
 
     def _add_levels(self, bank: Bank) -> None:
         for number in _spread_out(sorted(bank.held)):
@@ -71,6 +75,13 @@ class Validation:
                 truth = to_tensor(bank.tiles[number])[None]
                 self.cases.append(_Case(kind, truth, stored, palette, dithered))
 
+    def _add_dithered_levels(self, bank: Bank) -> None:
+        for i, number in enumerate(_spread_out(sorted(bank.held))):
+            truth = to_tensor(bank.tiles[number])[None]
+            m, kind = DITHERED_LEVELS[i % len(DITHERED_LEVELS)]
+            quantizer = DitherQuantizer(UniformQuantizer.of_levels(m), kind)
+            self.cases.append(_Case(LEVELS_DITHERED, truth, quantizer.quantize(truth), quantizer))
+
     @torch.no_grad()
     def score(self, net: Cellnet) -> dict[str, float]:
         """Mean gain in dB by kind, and "mean" over the kinds; empty when nothing is held back."""
@@ -78,9 +89,7 @@ class Validation:
         gains: dict[str, list[float]] = {}
         for case in self.cases:
             cells = case.cells()
-            told = cells.low, cells.high, room_of(cells)
-            told = evened(cells.stored, *told) if cells.dithered else told
-            given = [plane.to(device) for plane in (cells.stored, *told)]
+            given = [plane.to(device) for plane in (cells.stored, *told(cells.stored, cells))]
             spread = torch.full((1,), cells.spread, device=device)
             facts = torch.tensor([[float(cells.dithered), float(cells.lossy), float(cells.spread > 1)]], device=device)
             with torch.autocast(device.type, dtype=torch.bfloat16):

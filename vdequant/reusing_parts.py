@@ -9,7 +9,7 @@ first two parts are one here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from vdequant.temporal.reuse_parts import Copy, PartPlan
 from vdequant.temporal.reuse_shifts import STILL, overlap
 from vdequant.temporal.reuse_tiles import Place, Shape, Tiles, cover
 
+LINE = 32_000  # pixels that are answered at once: their samples stay in a core's cache
 PROBED = 8  # pixels a side of a picture whose cells are looked at
 
 # What is between the parts of a picture, and its result, as soon as they are there
@@ -179,21 +180,22 @@ class PartedWork:
         return batches, [x.permute(0, 3, 1, 2) for x in windows]
 
     def _answered(self, asked: Sequence[Asked], made: Made) -> list[list[Tile]]:
-        """Restored tiles, from what the last part made: pixel by pixel, and so all of them in one long picture."""
+        """Restored tiles, from what the last part made: pixel by pixel, and so many of them in one long picture."""
         tiles: list[list[Tile]] = [[] for _ in asked]
         pictures = [each.y[0].numpy() for each in asked]
-        with self.turn:
-            stored = torch.cat([_flat(_cut(pictures, batch)) for batch, _ in made], -1)
-            answers = torch.cat([_flat(x[: len(batch.pictures)]) for batch, x in made], -1)
-        cells = cells_of(self.recipe, stored)
-        restored, first = self._into(cells, self.restorer.answer(stored, cells, answers))[0, :, 0].numpy(), 0
-        for batch, _ in made:
-            height, width = batch.shape
-            last = first + len(batch.pictures) * height * width
-            values = restored[:, first:last].reshape(3, -1, height, width)
-            for slot, (picture, place) in enumerate(zip(batch.pictures, batch.places, strict=True)):
-                tiles[picture].append((place, values[:, slot]))
-            first = last
+        for group in _in_lines(made):
+            with self.turn:
+                stored = torch.cat([_flat(_cut(pictures, batch)) for batch, _ in group], -1)
+                answers = torch.cat([_flat(x[: len(batch.pictures)]) for batch, x in group], -1)
+            cells = cells_of(self.recipe, stored)
+            restored, first = self._into(cells, self.restorer.answer(stored, cells, answers))[0, :, 0].numpy(), 0
+            for batch, _ in group:
+                height, width = batch.shape
+                last = first + len(batch.pictures) * height * width
+                values = restored[:, first:last].reshape(3, -1, height, width)
+                for slot, (picture, place) in enumerate(zip(batch.pictures, batch.places, strict=True)):
+                    tiles[picture].append((place, values[:, slot]))
+                first = last
         return tiles
 
     def _into(self, cells: Cells, restored: Tensor) -> Tensor:
@@ -222,6 +224,20 @@ def _empty(batch: Batch, halo: int, like: Tensor) -> Tensor:
     """Windows ``(N, h, w, C)`` for a batch, with the type of ``like`` and as many channels as its last dimension."""
     height, width = (side + 2 * halo for side in batch.shape)
     return like.new_empty((batch.windows(halo), height, width, like.shape[-1]))
+
+
+def _in_lines(made: Made) -> Iterator[Made]:
+    """Batches whose tiles together are no longer than :data:`LINE`, or single ones."""
+    group: Made = []
+    length = 0
+    for batch, x in made:
+        pixels = len(batch.pictures) * batch.shape[0] * batch.shape[1]
+        if group and length + pixels > LINE:
+            yield group
+            group, length = [], 0
+        group.append((batch, x))
+        length += pixels
+    yield group
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 from vdequant.models.cellnet import SMALL
 from vdequant.models.cellnet_parts import parts_of
-from vdequant.temporal.reuse_batches import ALONE, MOST_PIXELS, Batch, batched, spots
+from vdequant.temporal.reuse_batches import ALONE, COUNTS, MOST_PIXELS, Batch, batched, spots
 from vdequant.temporal.reuse_tiles import Place, Shape, Tiles, cover
 
 PARTS = parts_of(SMALL)
@@ -71,9 +71,10 @@ def test_batches_are_not_larger_than_what_a_cache_holds() -> None:
     assert sum(len(batch.places) for batch in batches) == len(places)
     assert max(len(batch.places) * 22 * 22 for batch in batches) <= MOST_PIXELS
     assert len(batches) > 1
+    assert {batch.windows(3) for batch in batches} <= set(COUNTS)
 
 
-@pytest.mark.parametrize(("count", "windows"), [(1, 2), (2, 2), (4, 4), (5, 8), (8, 8), (13, 16)])
+@pytest.mark.parametrize(("count", "windows"), [(1, 2), (2, 2), (4, 4), (5, 6), (8, 8), (13, 16), (25, 32), (97, 128)])
 def test_small_batches_are_filled_up_to_few_sizes(count: int, windows: int) -> None:
     batch = Batch((16, 16), tuple((20, 20 + at) for at in range(count)), (0,) * count, ())
     assert batch.windows(3) == windows

@@ -16,7 +16,9 @@ from vdequant.temporal.reuse_tiles import Place, Shape, Tiles
 MOST_PIXELS = 48_000  # of the windows in one batch: what they become stays in a core's cache
 # PyTorch gives pictures of fewer pixels, of 16 channels and one at a time, to another library: other last bits.
 ALONE = 48 * 48
-ROUND = 4  # batches of more tiles than that are filled up to a multiple of it: few shapes, which libraries prepare for
+# Windows of a batch, which is filled up to one of these: a convolution of a shape that was not there before takes half
+# a millisecond longer, and PyTorch's library remembers a thousand shapes.
+COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
 # Where tiles lie, by row and column of first border, inside and last border: around the picture, then the inside.
@@ -45,7 +47,7 @@ class Batch:
         count = len(self.places)
         if count == 1 and (self.shape[0] + 2 * halo) * (self.shape[1] + 2 * halo) < ALONE:
             return 2
-        return count if count <= ROUND else -(-count // ROUND) * ROUND
+        return COUNTS[bisect_left(COUNTS, count)]
 
 
 Spot = tuple[int, int, Place]  # number of a batch, of a tile in it, and where that tile is in its picture
@@ -68,7 +70,7 @@ def batched(asked: Sequence[tuple[Tiles, ...]], halo: int, size: Shape) -> list[
     batches = []
     for shape, entries in found.items():
         entries.sort(key=lambda entry: entry[0])
-        most = max(1, MOST_PIXELS // ((shape[0] + 2 * halo) * (shape[1] + 2 * halo)))
+        most = COUNTS[bisect_right(COUNTS, MOST_PIXELS // ((shape[0] + 2 * halo) * (shape[1] + 2 * halo)), lo=1) - 1]
         for first in range(0, len(entries), most):
             zones, pictures, places = zip(*entries[first : first + most], strict=True)
             batches.append(Batch(shape, places, pictures, _borders(zones)))

@@ -265,8 +265,8 @@ def _whole(region: Region, size: Shape, halo: int) -> Shape | None:
 
 def _rounded(side: int) -> int:
     """A side of which there are few, so that libraries meet the same shapes again."""
-    step = 8 if side <= 64 else 16 if side <= 128 else 32
-    return max(16 if side > 8 else 8, -(-side // step) * step)
+    step = 16 if side <= 64 else 32
+    return -(-side // step) * step
 
 
 @lru_cache(maxsize=16)

@@ -9,9 +9,12 @@ import cv2
 import make
 import numpy as np
 import pytest
+import torch
 
 from vdequant.cli.probe import native_values
 from vdequant.probing.report import Report, examine, report_lines, report_values
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.settings import Settings
 
 STEPS = [(k * 33) >> 2 for k in range(32)]
@@ -104,3 +107,13 @@ def test_a_jpeg_file_tells_its_quality(tmp_path: Path) -> None:
     report = examine(str(tmp_path / "in.jpg"), CPU)
     assert report_values(report)["jpeg"]["quality"] == 30
     assert any("JPEG quality 30" in line for line in report_lines(report))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("bayer4", "bayer4"), ("bayer8", "bayer8"), ("fs", "error diffusion")])
+def test_dither_between_levels_is_called_what_it_is(tmp_path: Path, kind: str, name: str) -> None:
+    rows, columns = np.mgrid[:192, :256] / 256
+    waves = np.stack([rows, columns, 0.5 + 0.4 * np.sin(7 * rows + 5 * columns)])
+    shades = torch.from_numpy(waves)[None].float()
+    stored = DitherQuantizer(UniformQuantizer.of_bits((3, 3, 2)), kind).quantize(shades)
+    picture = (stored[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    assert examine(folder(tmp_path / "in", [picture]), CPU).dither == name

@@ -6,7 +6,10 @@ import torch
 from gifs import as_gif
 from PIL import Image
 
-from vdequant.quantizers.dithering import dither_score, is_dithered
+from vdequant.quantizers.dither import DitherQuantizer
+from vdequant.quantizers.dithering import dither_score, is_dithered, levels_are_dithered
+from vdequant.quantizers.estimate import estimate
+from vdequant.quantizers.uniform import UniformQuantizer
 
 
 def scene(seed: int, side: int = 64) -> Image.Image:
@@ -67,3 +70,28 @@ def test_flat_and_tiny_and_many_colored_pictures_are_excluded() -> None:
     assert dither_score(torch.rand(3, 8, 8)) == -np.inf
     assert dither_score(torch.rand(3, 64, 64)) == -np.inf
     assert not is_dithered([])
+
+
+LEVELS = [UniformQuantizer.of_bits((3, 3, 2)), UniformQuantizer.of_bits((1, 2, 2)), UniformQuantizer.of_levels(12)]
+
+
+def in_levels(quantizer: UniformQuantizer, dither: str) -> list[torch.Tensor]:
+    found = []
+    for seed in range(4):
+        picture = torch.from_numpy(np.array(scene(seed, 128))).permute(2, 0, 1)[None] / 255
+        found.append((DitherQuantizer(quantizer, dither) if dither else quantizer).quantize(picture)[0])
+    return found
+
+
+@pytest.mark.parametrize("quantizer", LEVELS, ids=lambda each: each.describe())
+def test_error_diffusion_of_each_channel_is_recognized(quantizer: UniformQuantizer) -> None:
+    assert levels_are_dithered(in_levels(quantizer, "fs"))
+    assert not levels_are_dithered(in_levels(quantizer, ""))
+    assert not levels_are_dithered([])
+
+
+def test_files_of_dithered_levels_are_found_to_be_dithered() -> None:
+    dithered, plain = in_levels(LEVELS[0], "fs"), in_levels(LEVELS[0], "")
+    found = [estimate(pictures, lossy_codec=False, stored_bits=8) for pictures in (dithered, plain)]
+    assert [each.kind for each in found] == ["lattice", "lattice"]
+    assert [each.dithered for each in found] == [True, False]

@@ -68,9 +68,10 @@ def _traces_of_jpeg(plan: Plan, lumas: list[Tensor]) -> jpeg.Jpeg | None:
 
 
 def _dither(plan: Plan, views: list[View]) -> str:
-    if plan.finding.dithered:
-        return "error diffusion"
-    return ordered_dither([view.luma for view in views]) if plan.finding.kind in ("lattice", "palette") else ""
+    dithered = plan.finding.dithered
+    coarse = dithered or plan.finding.kind in ("lattice", "palette")
+    pattern = ordered_dither([view.luma for view in views]) if coarse else ""
+    return pattern or ("error diffusion" if dithered else "")
 
 
 def _watch(consecutive: Iterable[Iterable[View]], frames: int) -> tuple[Motion, Palettes]:

@@ -24,7 +24,7 @@ from vdequant.frames import Frame
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.behind_codec import study
 from vdequant.quantizers.census import Census, check_pictures, count_colors
-from vdequant.quantizers.dithering import is_dithered
+from vdequant.quantizers.dithering import is_dithered, levels_are_dithered
 from vdequant.quantizers.finding import Finding, Kind, finished, in_words
 from vdequant.quantizers.grid_exact import exact_grid
 from vdequant.quantizers.known_palettes import palette_name
@@ -178,4 +178,5 @@ def estimate(
             return finding
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
     dithered = finding.kind != "fine" and _made_by_a_machine(native)
+    dithered = dithered or (finding.kind == "lattice" and levels_are_dithered(native))
     return finished(replace(finding, grid=grid, dithered=dithered), native)

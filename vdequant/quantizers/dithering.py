@@ -31,7 +31,7 @@ ENOUGH = 1.0  # log odds; 5 of 978 pictures without dither pass it, 9 in 10 with
 LESS, FROM = 0.65, 4  # log odds for each, and the logarithm of the colors
 
 
-# For single channels. Of 326 pictures of random levels, 1 to 5 bits and 2 to 32, without dither and of 112 frames of nine
+# For single channels. Of 326 pictures of random levels, 1 to 5 bits and 2 to 32, without dither and of 112 frames of 9
 # captures, one and none pass; of those with Floyd-Steinberg 91 in 100, with Jarvis's 49, with Atkinson's 3.
 SURE = 0.5
 MOST_PICTURES, PART = 3, 256  # of which channels are looked at, and pixels a side of them

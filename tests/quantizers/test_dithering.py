@@ -7,9 +7,10 @@ from gifs import as_gif
 from PIL import Image
 
 from vdequant.quantizers.dither import DitherQuantizer
-from vdequant.quantizers.dithering import dither_score, is_dithered, levels_are_dithered
+from vdequant.quantizers.dithering import diffusion_odds, is_dithered, levels_are_dithered
 from vdequant.quantizers.estimate import estimate
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.training.screens import flat_record
 
 
 def scene(seed: int, side: int = 64) -> Image.Image:
@@ -51,6 +52,14 @@ def test_gifs_of_many_colors_that_ffmpeg_dithered_are_recognized(colors: int, di
     assert not is_dithered([as_gif(picture, colors, "none") for picture in pictures])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_screens_are_not_taken_for_dithered(seed: int) -> None:
+    record = flat_record(np.random.default_rng(seed))
+    screen = torch.from_numpy(record.palette[record.index]).permute(2, 0, 1) / 255
+    assert not is_dithered([screen])
+    assert not levels_are_dithered([screen])
+
+
 def two_tones(pattern: torch.Tensor) -> torch.Tensor:
     return torch.where(pattern, 0.8, 0.2).expand(3, -1, -1)
 
@@ -66,9 +75,9 @@ def test_drawn_patterns_are_not_taken_for_error_diffusion() -> None:
 
 
 def test_flat_and_tiny_and_many_colored_pictures_are_excluded() -> None:
-    assert dither_score(torch.zeros(3, 64, 64)) == -np.inf
-    assert dither_score(torch.rand(3, 8, 8)) == -np.inf
-    assert dither_score(torch.rand(3, 64, 64)) == -np.inf
+    assert diffusion_odds(torch.zeros(3, 64, 64)) == -np.inf
+    assert diffusion_odds(torch.rand(3, 8, 8)) == -np.inf
+    assert diffusion_odds(torch.rand(3, 64, 64)) == -np.inf
     assert not is_dithered([])
 
 
@@ -85,7 +94,8 @@ def in_levels(quantizer: UniformQuantizer, dither: str) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("quantizer", LEVELS, ids=lambda each: each.describe())
 def test_error_diffusion_of_each_channel_is_recognized(quantizer: UniformQuantizer) -> None:
-    assert levels_are_dithered(in_levels(quantizer, "fs"))
+    for dither in ("fs", "atkinson", "jarvis"):
+        assert levels_are_dithered(in_levels(quantizer, dither))
     assert not levels_are_dithered(in_levels(quantizer, ""))
     assert not levels_are_dithered([])
 

@@ -24,7 +24,7 @@ REACH = 2  # pixels a neighbor is away at most
 NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))  # rows and columns; the others are these of other pixels
 STRAIGHT, SECOND = NEIGHBORS[:2], ((0, 2), (2, 0))
 FAR = 4.0  # gaps of luma that count at most
-SMALLEST = 16  # pixels a side that the convolutions and their halo need
+SMALLEST = 24  # pixels a side; the convolutions need 15
 LEAST_WEIGHT = 1e-3
 
 

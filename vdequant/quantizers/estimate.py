@@ -127,9 +127,9 @@ def _is_hopeless(picture: Tensor) -> bool:
     return picture[0].numel() > 2 * HOPELESS and len(count_colors([picture]).counts) > HOPELESS
 
 
-def _made_by_a_machine(native: list[Tensor]) -> bool:
-    """Whether the dither in pictures is a machine's, by error diffusion or with a pattern."""
-    return is_dithered(native) or is_shaded(native)
+def _made_by_a_machine(native: list[Tensor], *, levels: bool = False) -> bool:
+    """Whether the dither in pictures, of ``levels`` or colors, is a machine's: by error diffusion or with a pattern."""
+    return (levels_are_dithered(native) if levels else is_dithered(native)) or is_shaded(native)
 
 
 def estimate(
@@ -177,6 +177,5 @@ def estimate(
         if not frames:
             return finding
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
-    dithered = finding.kind != "fine" and _made_by_a_machine(native)
-    dithered = dithered or (finding.kind == "lattice" and levels_are_dithered(native))
+    dithered = finding.kind != "fine" and _made_by_a_machine(native, levels=finding.kind == "lattice")
     return finished(replace(finding, grid=grid, dithered=dithered), native)

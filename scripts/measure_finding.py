@@ -1,15 +1,17 @@
 """Is the dither of GIFs recognized, and is what is not dithered left alone? (The README's figures.)
 
-python scripts/measure_finding.py FOLDER... [--every 4]
+python scripts/measure_finding.py FOLDER... [--every 4] [--gains cellnet-m]
 
 Each picture of the folders is cut to 16, 64 and 256 colors by ffmpeg's palettegen and paletteuse, as for a GIF, and to
 a few levels of each channel, without dither and with several kinds. One row a kind: the share of the pictures that
-`auto` takes for dithered.
+`auto` takes for dithered; with ``--gains`` what the default run gains with that restorer, in dB.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,12 @@ import torch
 from gifs import as_gif
 from PIL import Image
 
+from vdequant.metrics.fidelity import psnr
+from vdequant.pipeline import restore
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.estimate import estimate
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.settings import Settings
 
 COLORS = (16, 64, 256)
 KINDS = ("none", "bayer:bayer_scale=0", "bayer:bayer_scale=2", "floyd_steinberg", "sierra2_4a", "atkinson")
@@ -46,6 +51,16 @@ def is_found(picture: torch.Tensor) -> bool:
     return estimate([picture], lossy_codec=False, stored_bits=8, fold=False).dithered
 
 
+def gain(fine: torch.Tensor, stored: torch.Tensor, restorer: str) -> float:
+    """By how many dB a restored file is nearer to the truth than the stored one."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, target = Path(folder) / "given.png", Path(folder) / "restored.png"
+        Image.fromarray((stored * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()).save(given)
+        restore(str(given), str(target), Settings(restorer=restorer, bits=8, scale=1, device="cpu"))
+        restored = torch.from_numpy(np.array(Image.open(target).convert("RGB"))).permute(2, 0, 1) / 255
+    return float(psnr(restored[None], fine[None]) - psnr(stored[None], fine[None]))
+
+
 def in_levels(picture: torch.Tensor, bits: tuple[int, int, int], kind: str) -> torch.Tensor:
     """``(3, H, W)`` in [0, 1] in levels of that many bits."""
     levels = UniformQuantizer.of_bits(bits)
@@ -57,18 +72,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="folders of full-color pictures")
     parser.add_argument("--every", type=int, default=1, help="take one picture of so many")
+    parser.add_argument("--gains", default="", metavar="RESTORER", help="restore them, and print what that gains")
     args = parser.parse_args()
     torch.set_num_threads(1)
     fine = pictures(args.folders, args.every)
-    print(f"{len(fine)} pictures\n| dither | {' | '.join(f'{count} colors' for count in COLORS)} |")
-    print("| --- " * (1 + len(COLORS)) + "|")
-    for kind in KINDS:
-        shares = [np.mean([is_found(as_gif(picture, count, kind)) for picture in fine]) for count in COLORS]
-        print(f"| {kind} | {' | '.join(f'{share:.0%}' for share in shares)} |", flush=True)
-    print(f"\n| levels, dither | {' | '.join(LEVELS)} |\n" + "| --- " * (1 + len(LEVELS)) + "|")
-    for kind in LEVEL_KINDS:
-        shares = [np.mean([is_found(in_levels(each, bits, kind)) for each in fine]) for bits in LEVELS.values()]
-        print(f"| {kind} | {' | '.join(f'{share:.0%}' for share in shares)} |", flush=True)
+    print(f"{len(fine)} pictures")
+
+    def table(
+        title: str, heads: list[str], kinds: tuple[str, ...], cut: Callable[[torch.Tensor, int, str], torch.Tensor]
+    ) -> None:
+        print(f"\n| {title} | {' | '.join(heads)} |\n" + "| --- " * (1 + len(heads)) + "|")
+        for kind in kinds:
+            cells = []
+            for column in range(len(heads)):
+                stored = [cut(picture, column, kind) for picture in fine]
+                if args.gains:
+                    cells.append(f"{np.mean([gain(a, b, args.gains) for a, b in zip(fine, stored, strict=True)]):+.2f}")
+                else:
+                    cells.append(f"{np.mean([is_found(each) for each in stored]):.0%}")
+            print(f"| {kind} | {' | '.join(cells)} |", flush=True)
+
+    table("dither", [f"{n} colors" for n in COLORS], KINDS, lambda picture, at, kind: as_gif(picture, COLORS[at], kind))
+    bits = list(LEVELS.values())
+    table("levels, dither", list(LEVELS), LEVEL_KINDS, lambda picture, at, kind: in_levels(picture, bits[at], kind))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from vdequant.errors import UsageError
 from vdequant.evaluation.degradations import Stored
 from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
-from vdequant.quantizers import dither, mean_cells, pattern_cells, strokes, textures
+from vdequant.quantizers import dither, mean_cells, pattern_cells, strokes, telling, textures
 from vdequant.restorers import RESTORERS, ensemble
 from vdequant.restorers.loading import load_restorer, weights_files
 from vdequant.restorers.sampling import Sampling
@@ -137,7 +137,7 @@ class Restoring:
     def key(self, degradation: str) -> str:
         """See :class:`Method`."""
         source = inspect.getsourcefile(import_module(RESTORERS[self.base].partition(":")[0])) or ""
-        parts = strokes, textures, ensemble, dither, mean_cells, pattern_cells
+        parts = strokes, textures, ensemble, dither, mean_cells, pattern_cells, telling
         shared = [Path(inspect.getfile(part)) for part in parts]
         sources = Path(source), *shared, *_sources_of(self.additions)
         code = " ".join(_checksum(path) for path in sources)

@@ -74,7 +74,8 @@ class DitherFinder(nn.Module):
             x = functional.relu(layer(x))
         evidence, weight = self.last(x).flatten(2).unbind(1)
         weight = functional.softplus(weight) + LEAST_WEIGHT
-        return (evidence * weight).sum(1) / weight.sum(1)
+        odds: Tensor = (evidence * weight).sum(1) / weight.sum(1)
+        return odds
 
 
 @lru_cache(maxsize=1)

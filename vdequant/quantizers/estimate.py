@@ -14,8 +14,9 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor
@@ -33,6 +34,7 @@ from vdequant.quantizers.noise import TYPICAL, YUV_ROUNDING
 from vdequant.quantizers.ordered import is_shaded
 from vdequant.quantizers.own_palettes import OwnPalettes, have_own_palettes
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.tiling import drawn_from_tiles
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 
@@ -127,9 +129,23 @@ def _is_hopeless(picture: Tensor) -> bool:
     return picture[0].numel() > 2 * HOPELESS and len(count_colors([picture]).counts) > HOPELESS
 
 
-def _made_by_a_machine(native: list[Tensor], *, levels: bool = False) -> bool:
-    """Whether the dither in pictures, of ``levels`` or colors, is a machine's: by error diffusion or with a pattern."""
-    return (levels_are_dithered(native) if levels else is_dithered(native)) or is_shaded(native)
+class _Dither:
+    """Whether the dither in pictures is a machine's, by error diffusion or with a pattern; looked for once."""
+
+    def __init__(self, native: list[Tensor]) -> None:
+        self.native = native
+
+    @cached_property
+    def between_colors(self) -> bool:
+        return self._drawn_by_nobody(is_dithered) or is_shaded(self.native)
+
+    @cached_property
+    def between_levels(self) -> bool:
+        return self._drawn_by_nobody(levels_are_dithered) or is_shaded(self.native)
+
+    def _drawn_by_nobody(self, found: Callable[[Sequence[Tensor]], bool]) -> bool:
+        """Diffusion never comes out the same twice: what is made of tiles has the textures that somebody drew."""
+        return found(self.native) and not drawn_from_tiles(self.native)
 
 
 def estimate(
@@ -163,10 +179,10 @@ def estimate(
     grid = exact_grid(pictures) if fold else None
     native = [picture if grid is None else grid.fold(picture) for picture in pictures]
     census = count_colors(native)
-    lattice = _lattice_of(census)
+    lattice, dither = _lattice_of(census), _Dither(native)
     if lattice is not None:
         finding = _on_lattice(census, lattice)
-    elif not lossy_codec and census.whole and have_own_palettes(native, dithered=_made_by_a_machine(native)):
+    elif not lossy_codec and census.whole and have_own_palettes(native, dithered=dither.between_colors):
         own = OwnPalettes()
         finding = _found(census, "palette", own, f"{own.describe()}, {len(census.counts)} colors seen")
     elif _has_palette(census, lossy_codec):
@@ -177,5 +193,7 @@ def estimate(
         if not frames:
             return finding
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
-    dithered = finding.kind != "fine" and _made_by_a_machine(native, levels=finding.kind == "lattice")
-    return finished(replace(finding, grid=grid, dithered=dithered), native)
+    if finding.kind != "fine":
+        found = dither.between_levels if finding.kind == "lattice" else dither.between_colors
+        finding = replace(finding, dithered=found)
+    return finished(replace(finding, grid=grid), native)

@@ -10,6 +10,7 @@ palette's own gaps. Each place gives evidence and a weight; what says nothing, a
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def structure(codes: Tensor) -> Tensor:
         planes.append(torch.log1p(apart) / 3)
     planes += [((_at(luma, *place) - _at(luma, 0, 0)) / gap).clamp(-FAR, FAR) / FAR for place in STRAIGHT]
     planes += [(_at(ones, *place) != _at(ones, 0, 0)).float() for place in SECOND]
-    planes.append(torch.full_like(planes[0], float(torch.tensor(max(len(colors), 2)).log2()) / 8))
+    planes.append(torch.full_like(planes[0], math.log2(max(len(colors), 2)) / 8))
     return torch.stack(planes)
 
 

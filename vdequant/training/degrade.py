@@ -34,7 +34,7 @@ class PaletteRecord:
     """A tile cut to a palette.
 
     Attributes:
-        index: ``(H, W)`` uint8.
+        index: ``(H, W)`` uint8, or uint16 for more colors.
         palette: ``(K, 3)`` uint8.
         reach: ``(K, 7)`` float32: of each color's cell along the axes down (3) and up (3), and its room (1).
         dithered: cells hold for local means only.

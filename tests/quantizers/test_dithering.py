@@ -105,3 +105,12 @@ def test_files_of_dithered_levels_are_found_to_be_dithered() -> None:
     found = [estimate(pictures, lossy_codec=False, stored_bits=8) for pictures in (dithered, plain)]
     assert [each.kind for each in found] == ["lattice", "lattice"]
     assert [each.dithered for each in found] == [True, False]
+
+
+def test_a_channel_of_black_and_white_is_dithered_between_these_two() -> None:
+    pictures = in_levels(UniformQuantizer.of_bits((1, 2, 2)), "fs")
+    found = estimate(pictures, lossy_codec=False, stored_bits=8)
+    assert [len(channel) for channel in found.quantizer.levels] == [2, 4, 4]
+    assert "2-4-4 levels" in found.description
+    plain = estimate(in_levels(UniformQuantizer.of_bits((2, 2, 2)), "fs"), lossy_codec=False, stored_bits=8)
+    assert [len(channel) for channel in plain.quantizer.levels] == [4, 4, 4]

@@ -102,6 +102,26 @@ def _on_lattice(census: Census, lattice: Lattice) -> Finding:
     return replace(finding, lattice=words, levels=lattice.counts)
 
 
+def _between_what_occurs(finding: Finding, census: Census) -> Finding:
+    """A dithered finding with fewer levels in channels that were dithered between every second one, or farther apart.
+
+    A channel of black and white fits into any lattice, but a dither passes no level by.
+    """
+    if not isinstance(finding.quantizer, UniformQuantizer):
+        return finding
+    levels, coarse = [channel.tolist() for channel in finding.quantizer.levels], False
+    for at, (values, codes) in enumerate(zip(levels, census.codes, strict=True)):
+        places = np.flatnonzero(np.isin(np.rint(np.array(values) * 255), codes))
+        steps = np.diff(places)
+        ends = len(steps) > 0 and places[0] == 0 and places[-1] == len(values) - 1
+        if ends and steps.min() > 1 and steps.min() == steps.max():
+            levels[at], coarse = [values[place] for place in places], True
+    if not coarse:
+        return finding
+    quantizer = UniformQuantizer(levels)
+    return replace(finding, quantizer=quantizer, description=f"{finding.description}, {quantizer.describe()} in use")
+
+
 def _with_palette(census: Census) -> Finding:
     palette = PaletteQuantizer(census.most_frequent(MOST_COLORS))
     name = palette_name(np.rint(census.colors * 255).astype(np.int64))
@@ -196,4 +216,6 @@ def estimate(
     if finding.kind != "fine":
         found = dither.between_levels if finding.kind == "lattice" else dither.between_colors
         finding = replace(finding, dithered=found)
+    if finding.dithered and finding.kind == "lattice":
+        finding = _between_what_occurs(finding, census)
     return finished(replace(finding, grid=grid), native)

@@ -13,6 +13,7 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ COLORS = (16, 64, 256)
 KINDS = ("none", "bayer:bayer_scale=0", "bayer:bayer_scale=2", "floyd_steinberg", "sierra2_4a", "atkinson")
 LEVELS = {"1-2-2": (1, 2, 2), "3-3-2": (3, 3, 2), "4-4-4": (4, 4, 4), "5-5-5": (5, 5, 5)}  # bits
 LEVEL_KINDS = ("none", "fs", "atkinson", "jarvis", "bayer4", "bayer8")
+Cut = Callable[[torch.Tensor, Any, str], torch.Tensor]  # to how many colors or bits, with which dither
 LARGEST = 384  # pixels a side, from the middle
 
 
@@ -67,8 +69,24 @@ def in_levels(picture: torch.Tensor, bits: tuple[int, int, int], kind: str) -> t
     return (levels if kind == "none" else DitherQuantizer(levels, kind)).quantize(picture[None])[0]
 
 
-def main() -> None:
+def table(
+    title: str, columns: dict[str, Any], kinds: tuple[str, ...], cut: Cut, fine: list[torch.Tensor], gains: str
+) -> None:
     """Print one row a kind of dither."""
+    print(f"\n| {title} | {' | '.join(columns)} |\n" + "| --- " * (1 + len(columns)) + "|")
+    for kind in kinds:
+        cells = []
+        for to in columns.values():
+            stored = [cut(picture, to, kind) for picture in fine]
+            if gains:
+                cells.append(f"{np.mean([gain(a, b, gains) for a, b in zip(fine, stored, strict=True)]):+.2f}")
+            else:
+                cells.append(f"{np.mean([is_found(each) for each in stored]):.0%}")
+        print(f"| {kind} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="folders of full-color pictures")
     parser.add_argument("--every", type=int, default=1, help="take one picture of so many")
@@ -77,24 +95,8 @@ def main() -> None:
     torch.set_num_threads(1)
     fine = pictures(args.folders, args.every)
     print(f"{len(fine)} pictures")
-
-    def table(
-        title: str, heads: list[str], kinds: tuple[str, ...], cut: Callable[[torch.Tensor, int, str], torch.Tensor]
-    ) -> None:
-        print(f"\n| {title} | {' | '.join(heads)} |\n" + "| --- " * (1 + len(heads)) + "|")
-        for kind in kinds:
-            cells = []
-            for column in range(len(heads)):
-                stored = [cut(picture, column, kind) for picture in fine]
-                if args.gains:
-                    cells.append(f"{np.mean([gain(a, b, args.gains) for a, b in zip(fine, stored, strict=True)]):+.2f}")
-                else:
-                    cells.append(f"{np.mean([is_found(each) for each in stored]):.0%}")
-            print(f"| {kind} | {' | '.join(cells)} |", flush=True)
-
-    table("dither", [f"{n} colors" for n in COLORS], KINDS, lambda picture, at, kind: as_gif(picture, COLORS[at], kind))
-    bits = list(LEVELS.values())
-    table("levels, dither", list(LEVELS), LEVEL_KINDS, lambda picture, at, kind: in_levels(picture, bits[at], kind))
+    table("dither", {f"{count} colors": count for count in COLORS}, KINDS, as_gif, fine, args.gains)
+    table("levels, dither", LEVELS, LEVEL_KINDS, in_levels, fine, args.gains)
 
 
 if __name__ == "__main__":

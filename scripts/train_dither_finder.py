@@ -1,17 +1,18 @@
 """Trains the network that finds error diffusion in pictures of few colors, and writes it with its card.
 
-python scripts/train_dither_finder.py photos-1 photos-2 art games [--count 18000] [--minutes 13]
+python scripts/train_dither_finder.py photos-1 photos-2 art games [--count 18000] [--minutes 15]
 
 Each crop of a picture is cut to a palette (Pillow's or ffmpeg's) or to levels of one channel, both plainly and by error
-diffusion; made-up screens of flat art are never dithered. One picture in ten is held back.
+diffusion; made-up screens of flat art are never dithered. One picture in ten is held back. The same command continues
+after an interruption.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,14 @@ from gifs import as_gif
 from PIL import Image
 from release_data import CARD as PICTURES
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.dither_finder import WEIGHTS, DitherFinder, structure
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.screens import flat_record
 
 SIDE, CROPS = 128, (64, 96)  # pixels of a sample, and of what a step sees of it
@@ -138,44 +140,55 @@ def turned(codes: Tensor, rng: np.random.Generator) -> Tensor:
     return codes.transpose(-1, -2) if rng.random() < 0.3 else codes
 
 
-def batch(
-    planes: list[Tensor], dithered: np.ndarray, plain: np.ndarray, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Crops of as many samples with dither as without, and which ones have it."""
-    side = int(rng.choice(CROPS))
-    cut = []
-    for number in np.concatenate([rng.choice(dithered, BATCH // 2), rng.choice(plain, BATCH // 2)]):
-        whole = planes[int(number)]
-        top, left = rng.integers(0, whole.shape[-1] - side + 1, 2)
-        cut.append(whole[:, top : top + side, left : left + side])
-    given = torch.stack(cut).float().contiguous(memory_format=torch.channels_last)
-    return given, torch.tensor([1.0, 0.0]).repeat_interleave(BATCH // 2)
+@dataclass(frozen=True)
+class Crops:
+    """What a step sees: planes ``(N, 13, h, w)``, and which of them are dithered, ``(N,)`` of 0 and 1."""
+
+    planes: Tensor
+    dithered: Tensor
+
+    def to(self, device: torch.device) -> Crops:
+        """The same on ``device``."""
+        return Crops(self.planes.to(device), self.dithered.to(device))
 
 
-def train(planes: list[Tensor], dithered: np.ndarray, plain: np.ndarray, minutes: float) -> tuple[DitherFinder, int]:
-    """The moving average of the weights, and the steps."""
-    torch.manual_seed(0)
-    rng, began, steps = np.random.default_rng(1), time.monotonic(), 0
-    net, average = DitherFinder().to(memory_format=torch.channels_last), DitherFinder()
-    average.load_state_dict(net.state_dict())
-    optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
-    while (done := (time.monotonic() - began) / (60 * minutes)) < 1:
-        given, wanted = batch(planes, dithered, plain, rng)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1, steps / 100) * (0.02 + 0.49 * (1 + np.cos(np.pi * done)))
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = net(given)
-        loss = functional.binary_cross_entropy_with_logits(answer.float(), wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        steps += 1
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
-                slow.lerp_(fast, 1 - min(DECAY, steps / (steps + 10)))
-        if steps % 500 == 0:
-            print(f"step {steps}, {60 * minutes * done:.0f} s, loss {loss.item():.3f}", flush=True)
-    return average.eval(), steps
+class Lesson:
+    """Crops of as many samples with dither as without; held-back samples.
+
+    Args:
+        samples: see there.
+        rng: turns them.
+    """
+
+    def __init__(self, samples: list[Sample], rng: np.random.Generator) -> None:
+        self.planes = [structure(turned(codes.int(), rng)).half() for _, _, _, codes in samples]
+        held = np.array([zlib.crc32(name.encode()) % 10 == 0 for name, _, _, _ in samples])
+        dithered = np.array([each[1] for each in samples])
+        self.dithered, self.plain = np.flatnonzero(dithered & ~held), np.flatnonzero(~dithered & ~held)
+        self.away = np.flatnonzero(held).tolist()
+        self.samples = samples
+
+    def draw(self, settings: TrainSettings, number: int) -> Crops:
+        """See :class:`~vdequant.training.loop.Lesson`."""
+        rng = np.random.default_rng((settings.seed, number))
+        side, half = int(rng.choice(CROPS)), settings.batch // 2
+        cut = []
+        for sample in np.concatenate([rng.choice(self.dithered, half), rng.choice(self.plain, half)]):
+            whole = self.planes[int(sample)]
+            top, left = rng.integers(0, whole.shape[-1] - side + 1, 2)
+            cut.append(whole[:, top : top + side, left : left + side])
+        planes = torch.stack(cut).float().contiguous(memory_format=torch.channels_last)
+        return Crops(planes, torch.tensor([1.0, 0.0]).repeat_interleave(half))
+
+    def score(self, net: DitherFinder) -> dict[str, float]:
+        """See :class:`~vdequant.training.loop.Lesson`."""
+        _, found = judge(net, [self.samples[i] for i in self.away], [self.planes[i] for i in self.away])
+        return {"found": found, "mean": found}
+
+
+def loss_of(net: nn.Module, crops: Crops) -> Tensor:
+    """Cross entropy."""
+    return functional.binary_cross_entropy_with_logits(net(crops.planes).float(), crops.dithered)
 
 
 @torch.inference_mode()
@@ -197,8 +210,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tiles", type=Path, nargs="+", help="folders of full-color pictures")
     parser.add_argument("--count", type=int, default=18000, help="samples")
-    parser.add_argument("--minutes", type=float, default=13.0, help="of training")
+    parser.add_argument("--minutes", type=float, default=15.0, help="of training")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="safetensors file; its card is put beside it")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="where checkpoints go; what is there is resumed"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     suffixes = (".png", ".webp", ".jpg")
@@ -206,17 +222,18 @@ def main() -> None:
     rng, samples = np.random.default_rng(1), list[Sample]()
     while len(samples) < args.count:
         samples += some(paths, rng)
-    planes = [structure(turned(codes.int(), rng)).half() for _, _, _, codes in samples]
-    held = np.array([zlib.crc32(name.encode()) % 10 == 0 for name, _, _, _ in samples])
-    dithered = np.array([each[1] for each in samples])
-    net, steps = train(planes, np.flatnonzero(dithered & ~held), np.flatnonzero(~dithered & ~held), args.minutes)
-    away = np.flatnonzero(held).tolist()
-    limit, found = judge(net, [samples[i] for i in away], [planes[i] for i in away])
+    lesson = Lesson(samples, rng)
+    settings = TrainSettings(args.minutes, batch=BATCH, rate=RATE, decay=DECAY, muon=False, validate_every=4000)
+    trainer = Trainer(DitherFinder, loss_of, settings, args.runs / "dither-finder", torch.device("cpu"))
+    net = trainer.run(
+        lesson, lambda at, loss: print(f"step {at.steps}, {at.seconds:.0f} s, loss {loss:.3f}", flush=True)
+    )
+    limit, found = judge(net, [samples[i] for i in lesson.away], [lesson.planes[i] for i in lesson.away])
     parameters = sum(each.numel() for each in net.parameters())
-    save_file(net.state_dict(), args.output)
+    save_file({name: value.contiguous() for name, value in net.state_dict().items()}, args.output)
     card = CARD.format(
-        parameters=parameters, pictures=PICTURES, steps=steps, batch=BATCH,
-        seconds=60 * args.minutes, rate=RATE, count=len(samples), limit=limit, found=found,
+        parameters=parameters, pictures=PICTURES, steps=trainer.steps, batch=BATCH,
+        seconds=trainer.seconds, rate=RATE, count=len(samples), limit=limit, found=found,
     )  # fmt: skip
     args.output.with_suffix(".md").write_text(card)
     print(f"{args.output}: limit {limit:.2f}, {found:.1%} of the diffused ones")

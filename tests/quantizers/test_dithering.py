@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from gifs import as_gif
 from PIL import Image
 
+from vdequant.errors import ModelError
+from vdequant.quantizers import dither_finder, dithering
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.dithering import diffusion_odds, is_dithered, levels_are_dithered
 from vdequant.quantizers.estimate import estimate
@@ -114,3 +118,27 @@ def test_a_channel_of_black_and_white_is_dithered_between_these_two() -> None:
     assert "2-4-4 levels" in found.description
     plain = estimate(in_levels(UniformQuantizer.of_bits((2, 2, 2)), "fs"), lossy_codec=False, stored_bits=8)
     assert [len(channel) for channel in plain.quantizer.levels] == [4, 4, 4]
+
+
+def test_no_more_pictures_are_looked_at_than_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    odds = {0: 9.0, 1: -9.0, 2: 9.0}
+    seen: list[int] = []
+
+    def looked(picture: torch.Tensor) -> float:
+        seen.append(int(picture[0, 0, 0]))
+        return odds[seen[-1]]
+
+    monkeypatch.setattr(dithering, "diffusion_odds", looked)
+    pictures = [torch.full((3, 24, 24), float(number)) for number in (0, 2, 1)]
+    assert is_dithered(pictures)
+    assert seen == [0, 2]
+    assert is_dithered([pictures[0], pictures[2], pictures[1]])
+    assert not is_dithered([pictures[0], pictures[2]])
+
+
+def test_missing_weights_of_the_finder_are_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dither_finder, "WEIGHTS", tmp_path / "none.safetensors")
+    dither_finder._trained.cache_clear()
+    with pytest.raises(ModelError, match="reinstall vdequant"):
+        is_dithered([cut(scene(0), 8, dither=True)])
+    dither_finder._trained.cache_clear()

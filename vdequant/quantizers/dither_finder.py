@@ -15,9 +15,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+
+from vdequant.errors import ModelError
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "dither-finder.safetensors"
 PLANES, CHANNELS = 13, 24
@@ -82,11 +85,18 @@ class DitherFinder(nn.Module):
 @lru_cache(maxsize=1)
 def _trained() -> DitherFinder:
     finder = DitherFinder()
-    finder.load_state_dict(load_file(WEIGHTS))
+    try:
+        finder.load_state_dict(load_file(WEIGHTS))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"expected the weights {WEIGHTS}, found none that fit: reinstall vdequant") from error
     return finder.eval()
 
 
 @torch.inference_mode()
 def evidence_of_diffusion(codes: Tensor) -> float:
-    """Log odds that a picture ``(3, h, w)`` of integers 0..255 was dithered by error diffusion."""
+    """Log odds that a picture ``(3, h, w)`` of integers 0..255 was dithered by error diffusion.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
     return float(_trained()(structure(codes.cpu())[None]))

@@ -7,7 +7,7 @@ their tiles. See ``dither_finder`` for the network that tells them apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from vdequant.quantizers.dither_finder import SMALLEST, evidence_of_diffusion
 
 MOST_COLORS = 256  # a diffused picture of more colors looks like any other
 PART = 256  # pixels a side that are looked at, from the middle
-MOST_PICTURES = 4  # that are looked at
+MOST_PICTURES = 3  # that are looked at, two where they agree
 # Log odds of colors and of levels. Of frames of nine captures only those of art made of tiles pass. Of 32 pictures
 # without dither, in 16, 64 and 256 colors, at most two pass, whose originals have dithered parts, and in levels none
 # does; with Floyd and Steinberg's 75, 75 and 31 % of them do, and in levels of up to 3 bits all.
@@ -34,21 +34,35 @@ def diffusion_odds(picture: Tensor) -> float:
     return evidence_of_diffusion(codes) if 2 <= colors <= MOST_COLORS else -np.inf
 
 
+def _most(votes: Iterable[bool], count: int) -> bool:
+    """Whether most of ``count`` votes are yes; no more of them are asked for than decide it."""
+    yes = no = 0
+    for vote in votes:
+        yes, no = yes + vote, no + (not vote)
+        if 2 * max(yes, no) > count:
+            break
+    return 2 * yes > count
+
+
 def _some(pictures: Sequence[Tensor]) -> Sequence[Tensor]:
     return pictures[:: -(-len(pictures) // MOST_PICTURES)] if pictures else ()
 
 
 def is_dithered(pictures: Sequence[Tensor]) -> bool:
     """Whether most of the pictures (native size, ``(3, H, W)`` in [0, 1]) are dithered by error diffusion."""
-    odds = [diffusion_odds(picture) for picture in _some(pictures)]
-    return bool(np.median(odds) > SURE) if odds else False
+    some = _some(pictures)
+    return _most((diffusion_odds(picture) > SURE for picture in some), len(some))
 
 
 def levels_are_dithered(pictures: Sequence[Tensor]) -> bool:
-    """The same of pictures of levels: whether their channels are dithered, each by itself.
+    """The same of pictures of levels: whether most of their channels are dithered, each by itself.
 
     Three channels that alternate independently have so many colors together that they look like noise. Each of them
     looks like a dithered picture of few grays.
     """
-    odds = [float(np.median([diffusion_odds(plane.expand(3, -1, -1)) for plane in x])) for x in _some(pictures)]
-    return bool(np.median(odds) > SURE_OF_LEVELS) if odds else False
+
+    def most_channels(picture: Tensor) -> bool:
+        return _most((diffusion_odds(plane.expand(3, -1, -1)) > SURE_OF_LEVELS for plane in picture), len(picture))
+
+    some = _some(pictures)
+    return _most((most_channels(picture) for picture in some), len(some))

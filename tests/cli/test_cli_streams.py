@@ -161,9 +161,32 @@ def test_raw_pictures_come_in_as_they_are_described(through: Any, tmp_path: Path
     assert frames[3].to_ndarray(format="rgb24").mean() == pytest.approx(picture(3).mean(), abs=4)
 
 
-def test_what_is_no_video_is_one_line_that_names_the_options_for_raw_pictures(through: Any, tmp_path: Path) -> None:
-    code, _, err = through(os.urandom(5000), "-", "-o", tmp_path / "o.mkv")
+def bare_h263() -> bytes:
+    """A stream that FFmpeg knows by 22 bits, as one in 10,000 pieces of noise has them."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="h263") as container:
+        stream = container.add_stream("h263", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        frames = [av.VideoFrame.from_ndarray(np.full((96, 128, 3), n * 20, np.uint8)) for n in range(8)]
+        container.mux([packet for frame in (*frames, None) for packet in stream.encode(frame)])
+    return out.getvalue()
+
+
+UNDESCRIBED = {
+    "raw pictures": lambda: b"".join(picture(number).tobytes() for number in range(3)),
+    "noise": lambda: np.random.default_rng(0).bytes(5000),
+    "what may be bare H.263 or noise": bare_h263,
+    "words of a song": lambda: b"[00:12.00]Line\n[00:17.20]More\n" * 9,
+}
+
+
+@pytest.mark.parametrize("kind", UNDESCRIBED)
+def test_what_is_no_video_is_one_line_that_names_the_options_for_raw_pictures(
+    kind: str, through: Any, tmp_path: Path
+) -> None:
+    code, _, err = through(UNDESCRIBED[kind](), "-", "-o", tmp_path / "o.mkv")
     assert code == 1
+    assert not (tmp_path / "o.mkv").exists()
     assert len(err.splitlines()) == 1
     assert "--size 256x240 --fps 60 --pix-fmt rgb24" in err
 

@@ -175,6 +175,18 @@ def test_samples_are_spread_over_the_whole_clip(tmp_path: Path) -> None:
     assert stamps == sorted(stamps)
 
 
+def test_a_bare_stream_that_noise_resembles_is_believed_where_its_name_says_the_same(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.h263"), "w") as out:
+        stream = out.add_stream("h263", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        frames = [av.VideoFrame.from_ndarray(np.full((96, 128, 3), n * 20, np.uint8)) for n in range(8)]
+        out.mux([packet for frame in (*frames, None) for packet in stream.encode(frame)])
+    (tmp_path / "a.dat").write_bytes((tmp_path / "a.h263").read_bytes())
+    assert len(_read(tmp_path / "a.h263")[1]) == 8
+    with pytest.raises(InputError, match=r"looks like bare h263, as noise may; .* end in \.h263"):
+        open_container(str(tmp_path / "a.dat"))
+
+
 def test_a_film_that_is_being_decoded_can_be_moved_to_another_place(tmp_path: Path) -> None:
     make.clip(tmp_path / "a.mkv", codec="libx264", pix_fmt="yuv444p", count=40)
     container = open_container(str(tmp_path / "a.mkv"))

@@ -16,8 +16,11 @@ from vdequant.media.pipe import Arriving
 from vdequant.settings import MOST_PIXELS
 
 MAX_PIXELS = "max_pixels"  # FFmpeg's name for the option that every decoder heeds
-# Demuxers that take any text or any bytes for a film.
-_NOT_FILMS = ("tty", "txd", "bin", "xbin", "adf", "idf")
+# Demuxers that take any text or any bytes for a film, or some bytes of noise for the words of a song (lrc).
+_NOT_FILMS = ("tty", "txd", "bin", "xbin", "adf", "idf", "lrc")
+# Bare streams known by some 20 bits, which noise and raw pictures happen to have: one in 10,000 is taken for
+# H.263. They are believed where the file's name says the same.
+_KNOWN_BY_NAME = {"h261": (".h261", ".261"), "h263": (".h263", ".263")}
 BOXES = (b"ftyp", b"wide", b"mdat")  # with which MP4 and MOV begin
 
 
@@ -83,9 +86,14 @@ def open_container(
         if isinstance(file, Arriving):
             raise InputError(unreadable_stream(name, file)) from error
         raise InputError(f"{name} is not a video or picture that FFmpeg can read; check what it really is") from error
-    if container.format.name in _NOT_FILMS:
+    found = container.format.name
+    if found in _NOT_FILMS or not name.lower().endswith(_KNOWN_BY_NAME.get(found, "")):
         container.close()
-        raise InputError(f"{name} is text, not a video; check what it really is")
+        if isinstance(file, Arriving):
+            raise InputError(unreadable_stream(name, file))
+        if found in _NOT_FILMS:
+            raise InputError(f"{name} is text, not a video; check what it really is")
+        raise InputError(f"{name} looks like bare {found}, as noise may; if it is, let its name end in .{found}")
     return container
 
 

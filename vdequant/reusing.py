@@ -19,6 +19,7 @@ from functools import partial
 from itertools import groupby
 from math import lcm
 from threading import Lock
+from time import thread_time
 from typing import Any
 
 import torch
@@ -50,6 +51,7 @@ from vdequant.schedule.together import GroupWorkers
 from vdequant.temporal.reuse import FramePlan, Planner
 from vdequant.temporal.reuse_shifts import Digests, code_digests
 from vdequant.temporal.reuse_windows import Box, Grain, Window
+from vdequant.temporal.reuse_worth import Worth
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
 LARGEST_HALO = 72  # beyond, windows are mostly halo
@@ -60,10 +62,13 @@ SINGLE = (BoxCells, MixedCells, PaletteCells, PatternCells, SlabCells)
 
 
 def grain_of(recipe: Recipe) -> Grain | None:
-    """How pictures may be cut for reuse; None where a result depends on more than what lies within the halo."""
+    """How pictures may be cut for reuse; None where a result depends on more than what lies within the halo.
+
+    None too for what looks at single pixels: planning takes longer than doing it again.
+    """
     needs = recipe.restorer.needs
     some = torch.zeros(1, 3, PROBED, PROBED)
-    if isinstance(recipe.quantizer, OwnPalettes):  # another palette makes every pixel new
+    if needs.halo == 0 or isinstance(recipe.quantizer, OwnPalettes):  # another palette makes every pixel new
         return None
     if not isinstance(cells_of(recipe, some), SINGLE) or needs.halo > LARGEST_HALO or needs.min_size > 1:
         return None
@@ -93,6 +98,7 @@ class Job:
         native: becomes its restored native picture ``(1, 3, H, W)``.
         before: ``inner`` and ``native`` of the frame before, where the plan copies from it, else None.
         inner: become what is between the parts of the network, where that is kept.
+        took: processor seconds of planning.
     """
 
     taken: Taken
@@ -101,6 +107,7 @@ class Job:
     before: Kept | None
     certify: bool
     inner: Canvases = ()
+    took: float = 0.0
 
     def is_alone(self) -> bool:
         """Whether there are no tiles that could be put together with those of other frames."""
@@ -139,14 +146,15 @@ class ReusingWork:
         self.turn: Turn = Lock() if self.most > 1 else nullcontext()
         self._parts = parts_of(recipe) if grain is not None and grain.step == 1 else ()
         self._parted = PartedWork(recipe, self.turn) if self._parts else None
-        self._planner = None if grain is None else Planner(grain, self._parts)
+        self._worth = Worth()
+        self._planner = None if grain is None else Planner(grain, self._parts, self._worth)
         self._before: Kept | None = None
 
     def restart(self) -> None:
         """Forget what was seen: the next frame is the first of a segment."""
         self.frames, self._before = 0, None
         if self.grain is not None:
-            self._planner = Planner(self.grain, self._parts)
+            self._planner = Planner(self.grain, self._parts, self._worth)
 
     def shares(self) -> tuple[float, float]:
         """The network's work, and pixels that could not be copied, as shares of those of all planned frames whole."""
@@ -175,13 +183,15 @@ class ReusingWork:
         certify = self._certify()
         with self.turn:
             taken = take_native(self.recipe, _planes(frame), frame.layout)
+            began = thread_time()
             plan = self._planner.plan(taken.y, self._digests(taken))
+            took = thread_time() - began
         self.computed += plan.work
         self.new += plan.new
         self.full += taken.y.shape[-2] * taken.y.shape[-1]
         kept = len(self._parts) - 1 if plan.kept or plan.parts else 0
         inner: Canvases = tuple(Future() for _ in range(kept))
-        job = Job(taken, plan, Future(), None if plan.whole else self._before, certify, inner)
+        job = Job(taken, plan, Future(), None if plan.whole else self._before, certify, inner, took)
         self._before = inner, job.native
         return job
 
@@ -202,16 +212,27 @@ class ReusingWork:
         waiting = deque(jobs)
         try:
             for alone, group in groupby(jobs, key=Job.is_alone):
-                members = list(group)
+                members, took = list(group), -thread_time()
                 tiles = [[] for _ in members] if alone else self._tiles(members)
                 for job, own in zip(members, tiles, strict=True):
                     result = self._computed(job) if alone else self._with_tiles(job, own)
                     waiting.popleft()
+                    took += thread_time()
                     yield result
+                    took -= thread_time()
+                self._learn(members, took + thread_time())
         except BaseException as error:
             for job in waiting:
                 job.fail(error)
             raise
+
+    def _learn(self, jobs: list[Job], seconds: float) -> None:
+        """From what frames took, as the planner decides by it whether to go on."""
+        if all(job.plan.whole and not job.plan.kept for job in jobs):
+            for _ in jobs:
+                self._worth.took_whole(seconds / len(jobs))
+        else:
+            self._worth.took_planned(seconds + sum(job.took for job in jobs), len(jobs))
 
     def _tiles(self, jobs: list[Job]) -> list[list[Tile]]:
         if self._parted is None:

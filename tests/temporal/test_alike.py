@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vdequant.temporal.alike import Change, Floats, alike, contrast, standing, worth_of
+from vdequant.temporal.alike import Change, Floats, alike, contrast, edges_of, standing, worth_of
 
 SHAPE = (32, 32)
 
@@ -21,10 +21,11 @@ def striped() -> Floats:
 
 
 def trust(luma: Floats, error: Floats, *, quiet: bool = False, color: Floats | None = None) -> Floats:
-    colors = np.asarray(np.dstack([error / 255] * 3) if color is None else color, np.float32)
+    colors = np.asarray(np.stack([error / 255] * 3) if color is None else color, np.float32)
     change = Change(error, colors, error, colors)
-    limits = standing(luma, luma + error, np.ones(SHAPE, np.float32), np.full(SHAPE, quiet))
-    return alike(change, limits, worth_of(luma))
+    edges = edges_of(luma)
+    limits = standing(edges, edges_of(luma + error), np.ones(SHAPE, np.float32), np.full(SHAPE, quiet))
+    return alike(change, limits, worth_of(edges))
 
 
 def test_an_error_that_passes_beside_edges_is_a_change_in_a_flat_place() -> None:
@@ -49,8 +50,8 @@ def test_single_pixels_that_are_alike_by_chance_are_not_trusted_unless_the_place
 
 
 def test_color_may_change_beside_edges_alone() -> None:
-    color = np.zeros((*SHAPE, 3), np.float32)
-    color[16, 16] = 90 / 255, -35 / 255, -60 / 255
+    color = np.zeros((3, *SHAPE), np.float32)
+    color[:, 16, 16] = 90 / 255, -35 / 255, -60 / 255
     still = np.zeros(SHAPE, np.float32)
     assert trust(flat(), still, color=color)[16, 16] == 0
     assert trust(striped(), still, color=color)[16, 16] > 0.5
@@ -59,6 +60,7 @@ def test_color_may_change_beside_edges_alone() -> None:
 def test_a_look_beside_an_edge_is_worth_less() -> None:
     luma = flat()
     luma[:, 16:] = 240
-    assert worth_of(luma)[16, 4] == 1
-    assert worth_of(luma)[16, 16] < 0.3
+    worth = worth_of(edges_of(luma))
+    assert worth[16, 4] == 1
+    assert worth[16, 16] < 0.3
     assert contrast(luma, 3)[16, 15] == 140

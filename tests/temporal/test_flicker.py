@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.temporal.base import RestoredFrame
-from vdequant.temporal.flicker import Blend, returning
+from vdequant.temporal.flicker import Blend, Returning
 
 CELLS = ToleranceQuantizer(4 / 255).cells
 
@@ -68,10 +68,12 @@ def test_small_noise_is_no_flicker() -> None:
 
 
 def test_alternation_is_known_from_four_frames_without_looking_ahead() -> None:
-    pictures = [with_sprite(moment) for moment in range(4)]
-    assert returning(pictures[:3]) is None
-    found = returning(pictures)
+    returning = Returning()
+    returning.restart(with_sprite(0))
+    assert [returning(with_sprite(moment)) for moment in (1, 2)] == [None, None]
+    found = returning(with_sprite(3))
     assert found is not None
     assert found[8:24, 4:20].all()
     assert found.sum() == 16 * 16
-    assert returning([ground()] * 4) is None
+    returning.restart(ground())
+    assert [returning(ground()) for _ in range(3)] == [None] * 3

@@ -148,7 +148,7 @@ class VideoSource(ClosesAtExit):
         frame = as_frame(picture, self.info.layout, pts, self._time_base)
         if frame.alpha is None:
             return frame
-        if not self._warned_alpha and int(frame.alpha.min()) < (1 << frame.layout.bits) - 1:
+        if not self._warned_alpha and int(frame.alpha.to(torch.int32).min()) < (1 << frame.layout.bits) - 1:
             self._warned_alpha = True
             self.warnings.append("transparency is not kept in video; transparent places show the color stored there")
         return dataclasses.replace(frame, alpha=None)

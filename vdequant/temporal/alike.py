@@ -7,6 +7,7 @@ may differ there by more than luma tells, and such looks count for less in a mea
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -30,8 +31,8 @@ HALVED = 64.0  # contrast at which a look counts half
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs: ``luma`` ``(H, W)`` in codes and ``colors`` ``(H, W, 3)`` in [0, 1] of the stored picture, and how
-    far the restored picture is from the mean, ``drift`` ``(H, W)`` in codes and ``drifts`` ``(H, W, 3)`` in [0, 1].
+    """What differs: ``luma`` ``(H, W)`` in codes and ``colors`` ``(3, H, W)`` in [0, 1] of the stored picture, and how
+    far the restored picture is from the mean, ``drift`` ``(H, W)`` in codes and ``drifts`` ``(3, H, W)`` in [0, 1].
     """
 
     luma: Floats
@@ -60,16 +61,32 @@ class Limits:
     known: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Largest difference of luma near each pixel ``(H, W)``, in codes: within ``NEXT`` and within ``MIXED`` pixels."""
+
+    next: Floats
+    mixed: Floats
+
+
 MOVING = Limits(MOVED_LUMA, MOVED_PIXEL, MOVED_MEAN, MOVED_COLOR)
 
 
-def standing(now: Floats, before: Floats, strictness: Floats, known: NDArray[np.bool_]) -> Limits:
-    """Limits for places that may stand still, of the luma ``(H, W)`` of both stored pictures in codes."""
+def edges_of(luma: Floats) -> Edges:
+    """Those of ``luma`` ``(H, W)`` in codes."""
+    return Edges(contrast(luma, NEXT), contrast(luma, MIXED))
+
+
+def standing(now: Edges, before: Edges, strictness: Floats, known: NDArray[np.bool_]) -> Limits:
+    """Limits for places that may stand still, by the edges of both stored pictures."""
     # What stands still has its edges in both pictures. Colors that bled here are left in either.
-    edges = np.minimum(contrast(now, NEXT), contrast(before, NEXT))
-    mixed = np.maximum(contrast(now, MIXED), contrast(before, MIXED))
-    luma = np.minimum(LEAST_LUMA + LUMA_BY_CONTRAST * edges, MOST_LUMA)
-    color = np.minimum(LEAST_COLOR + mixed, MOST_COLOR)
+    luma = np.minimum(now.next, before.next)
+    luma *= LUMA_BY_CONTRAST
+    luma += LEAST_LUMA
+    color = np.maximum(now.mixed, before.mixed)
+    color += LEAST_COLOR
+    np.minimum(luma, MOST_LUMA, out=luma)
+    np.minimum(color, MOST_COLOR, out=color)
     return Limits(luma, color, MEAN_LUMA, MEAN_COLOR, strictness, known)
 
 
@@ -82,24 +99,35 @@ def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
         worth: how far each pixel's color is to be believed, see :func:`worth_of`.
     """
     same = (np.abs(change.luma) <= limits.luma) & (np.abs(change.drift) <= limits.luma)
-    same &= np.maximum(_largest(change.colors), _largest(change.drifts)) * 255 <= limits.color
+    same &= np.maximum(largest(change.colors), largest(change.drifts)) * 255 <= limits.color
     if limits.known is not None:
         same &= _held(same) | limits.known
     weight = same.astype(np.float32)
     # Neighbors that show something else are left out, so that a place beside a moving sprite is not mistaken for it.
     share = np.asarray(weight / limits.luma, np.float32)
-    near = blurred(np.dstack([weight, change.luma * share, change.drift * share]), NEAR)
+    by_luma = _mean_size((change.luma, change.drift), share, blurred(weight, NEAR), NEAR)
     believed = weight * worth
-    far = blurred(np.dstack([weight, believed, change.colors * (255 * believed)[..., None]]), FAR)
-    by_luma = _largest(near[..., 1:]) / np.maximum(near[..., 0], 1e-3) / limits.mean_luma
-    by_color = _largest(far[..., 2:]) / np.maximum(far[..., 1], 1e-3) / limits.mean_color
-    trust = np.clip(2 - 2 * limits.strictness * np.maximum(by_luma, by_color), 0, 1)
-    return np.asarray(np.where(same & (far[..., 0] >= FEWEST_ALIKE), trust, 0), np.float32)
+    by_color = _mean_size(change.colors, believed * np.float32(255), blurred(believed, FAR), FAR)
+    by_luma /= limits.mean_luma
+    by_color /= limits.mean_color
+    trust = np.maximum(by_luma, by_color)
+    trust *= -2 * limits.strictness
+    trust += 2
+    np.clip(trust, 0, 1, out=trust)
+    trust[~same | (blurred(weight, FAR) < FEWEST_ALIKE)] = 0
+    return trust
 
 
-def worth_of(luma: Floats) -> Floats:
+def _mean_size(changes: Iterable[Floats], weight: Floats, weights: Floats, side: int) -> Floats:
+    """Largest size ``(H, W)`` of the weighted means of ``changes`` ``(H, W)`` over neighborhoods."""
+    found = largest([blurred(change * weight, side) for change in changes])
+    found /= np.maximum(weights, 1e-3)
+    return found
+
+
+def worth_of(edges: Edges) -> Floats:
     """How much a look at each pixel ``(H, W)`` is worth, in (0, 1]: little beside edges, where color is a mixture."""
-    return np.asarray(1 / (1 + np.square(contrast(luma, MIXED) / HALVED)), np.float32)
+    return np.asarray(1 / (1 + np.square(edges.mixed / HALVED)), np.float32)
 
 
 def contrast(luma: Floats, side: int) -> Floats:
@@ -109,7 +137,7 @@ def contrast(luma: Floats, side: int) -> Floats:
 
 
 def blurred(x: Floats, side: int) -> Floats:
-    """Mean over ``side`` x ``side`` pixels of ``(H, W, C)``."""
+    """Mean over ``side`` x ``side`` pixels of ``(H, W)``."""
     return np.asarray(cv2.blur(x, (side, side)), np.float32)
 
 
@@ -119,10 +147,9 @@ def _held(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def _largest(x: Floats) -> Floats:
-    """Largest size ``(H, W)`` over the channels of ``(H, W, C)``."""
-    # Plane by plane: numpy is slow at taking the maximum of a few neighbors in memory.
-    found = np.abs(x[..., 0])
-    for channel in range(1, x.shape[-1]):
-        np.maximum(found, np.abs(x[..., channel]), out=found)
-    return found
+def largest(planes: Floats | Sequence[Floats]) -> Floats:
+    """Largest size ``(H, W)`` over ``planes`` ``(C, H, W)``."""
+    found = np.abs(planes[0])
+    for plane in planes[1:]:
+        np.maximum(found, np.abs(plane), out=found)
+    return np.asarray(found, np.float32)

@@ -10,7 +10,6 @@ again two frames later or earlier, whatever is shown then: sprites move.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,16 +31,25 @@ def flashes(before: Tensor, now: Tensor, after: Tensor) -> Tensor:
     return back & ((now - before).abs().amax(1, keepdim=True) >= OTHER)
 
 
-def returning(stored: Sequence[Tensor]) -> NDArray[np.bool_] | None:
-    """Which pixels ``(H, W)`` of the last of four stored pictures alternate, told without looking ahead; None: none."""
-    if len(stored) <= REACH:
-        return None
-    first, second, third, last = stored
-    found = flashes(second, third, last)
-    if not found.any():
-        return None
-    found &= flashes(first, second, third)
-    return np.asarray(found[0, 0].cpu().numpy()) if found.any() else None
+class Returning:
+    """Which pixels of each picture alternate, told by it and the three before it, without looking ahead."""
+
+    def __init__(self) -> None:
+        self._stored: list[Tensor] = []
+        self._flashed: Tensor | None = None
+
+    def restart(self, y: Tensor) -> None:
+        """``y`` ``(1, 3, H, W)`` is the first picture of a shot."""
+        self._stored, self._flashed = [y], None
+
+    def __call__(self, y: Tensor) -> NDArray[np.bool_] | None:
+        """Those of the next picture ``(1, 3, H, W)``, as ``(H, W)``; None: none."""
+        earlier, self._flashed = self._flashed, flashes(*self._stored, y) if len(self._stored) == 2 else None
+        self._stored = [*self._stored[-1:], y]
+        if earlier is None or self._flashed is None or not self._flashed.any():
+            return None
+        found = earlier & self._flashed
+        return np.asarray(found[0, 0].cpu().numpy()) if found.any() else None
 
 
 @dataclass(frozen=True, slots=True)

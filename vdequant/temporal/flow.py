@@ -15,18 +15,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from vdequant.temporal.alike import MOVING, Change, Floats, alike, blurred, standing, worth_of
+from vdequant.temporal.alike import MOVING, Change, Edges, Floats, alike, blurred, edges_of, standing, worth_of
 from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
-from vdequant.temporal.flicker import returning
+from vdequant.temporal.flicker import Returning
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
-LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)  # BT.601; only differences are looked at
+LUMA = np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255)  # BT.601, in codes; only differences count
 # In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py).
 CHANGED, WORTH_FLOW = 3.0, 0.005  # share of pixels changed by more codes from which on flow is computed
 NEARBY, MAY_STAND = 5, 12.0  # pixels a side in which motion is judged, by those that changed by no more codes
@@ -44,21 +43,40 @@ MOST_SEEN = 64.0  # looks after which the mean forgets
 MOST_SEEN_MOVING = 3.0  # the same along the flow, whose errors add up
 
 
-@dataclass
-class _Before:
-    """What is known of the last frame.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A frame as it came, and what is asked of it more than once.
 
     Attributes:
-        y, colors, luma: the stored picture in three forms.
-        state: ``(H, W, 4)``: the mean in [0, 1], and how many looks it is of; those beside edges count for less.
-        quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
-        value: the smoothed picture.
+        y: the stored picture.
+        colors, luma: ``(3, H, W)`` in [0, 1] and ``(H, W)`` in codes, of the stored picture.
+        fresh: ``(3, H, W)`` of the restored one.
+        edges: of the luma.
+        worth: ``(H, W)``, how much a look at each pixel is worth.
     """
 
     y: Tensor
     colors: Floats
     luma: Floats
-    state: Floats
+    fresh: Floats
+    edges: Edges
+    worth: Floats
+
+
+@dataclass
+class _Before:
+    """What is known of the last frame.
+
+    Attributes:
+        look: the frame.
+        mean, seen: ``(3, H, W)`` in [0, 1], and of how many looks ``(H, W)``; those beside edges count for less.
+        quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
+        value: the smoothed picture.
+    """
+
+    look: _Look
+    mean: Floats
+    seen: Floats
     quiet: Floats
     value: Tensor
 
@@ -75,71 +93,66 @@ class Flow:
 
     def flush(self) -> list[RestoredFrame]:
         """See :class:`~vdequant.temporal.base.Smoother`."""
-        self._cuts = CutDetector()
+        self._cuts, self._returning = CutDetector(), Returning()
         self._before: _Before | None = None
-        self._stored: list[Tensor] = []
         return []
 
     def push(self, frame: RestoredFrame) -> list[RestoredFrame]:
         """See :class:`~vdequant.temporal.base.Smoother`."""
         before = self._before
         if self._cuts.starts_shot(frame.y) or before is None:
-            colors = _interleaved(frame.y)
-            state = np.dstack([_interleaved(frame.restored), worth_of(_luma(colors))])
-            self._remember(frame, frame.restored, colors, state, np.zeros_like(state[..., 3]))
-            self._stored = [frame.y]
+            now = _look(frame)
+            self._before = _Before(now, now.fresh, now.worth, np.zeros_like(now.luma), frame.restored)
+            self._returning.restart(frame.y)
             return [frame]
-        self._stored = [*self._stored[-3:], frame.y]
-        if torch.equal(before.y, frame.y):
-            seen = before.state[..., 3]
-            np.minimum(seen + worth_of(before.luma), MOST_SEEN, out=seen)
+        phases = self._returning(frame.y)
+        if torch.equal(before.look.y, frame.y):
+            before.seen = np.minimum(before.seen + before.look.worth, MOST_SEEN)
             before.quiet = _quieter(before.quiet, np.ones_like(before.quiet))
             return [replace(frame, restored=before.value)]
-        value = self._smoothed(frame, before)
-        return [replace(frame, restored=value)]
+        self._before = self._smoothed(frame, before, phases)
+        return [replace(frame, restored=self._before.value)]
 
-    def _remember(self, frame: RestoredFrame, value: Tensor, colors: Floats, state: Floats, quiet: Floats) -> None:
-        self._before = _Before(frame.y, colors, _luma(colors), state, quiet, value)
-
-    def _smoothed(self, frame: RestoredFrame, before: _Before) -> Tensor:
-        now = _now(frame)
-        quiet = _quieter(before.quiet, np.abs(now.luma - before.luma) < UNCHANGED)
+    def _smoothed(self, frame: RestoredFrame, before: _Before, phases: Mask | None) -> _Before:
+        now = _look(frame)
+        step = np.abs(now.luma - before.look.luma)
+        quiet = _quieter(before.quiet, step < UNCHANGED)
         strictness = np.asarray(1 + STRICTER * np.square(1 - quiet), np.float32)
-        limits = standing(now.luma, before.luma, strictness, quiet > KNOWN)
-        state, trust = before.state, alike(_change(now, before.colors, before.luma, before.state), limits, now.worth)
+        limits = standing(now.edges, before.look.edges, strictness, quiet > KNOWN)
+        mean, seen = before.mean, before.seen
+        trust = alike(_change(now, before.look.colors, before.look.luma, mean), limits, now.worth)
         carried = None
-        if (np.abs(now.luma - before.luma) > CHANGED).mean() > WORTH_FLOW:
-            motion = self._find_motion(_codes(now.luma), _codes(before.luma))
+        if (step > CHANGED).mean() > WORTH_FLOW:
+            motion = self._find_motion(_codes(now.luma), _codes(before.look.luma))
             if motion is not None:
-                trust = np.where(_explains(motion, now, before, quiet), 0, trust)
-                state, trust, carried = _moved(motion, now, before, trust)
-        if (phases := returning(self._stored)) is not None:
-            trust = np.where(phases, 0, trust)  # what alternates is kept: each phase as it is restored
-        seen = state[..., 3] * trust
+                trust[_explains(motion, now, before, quiet, step)] = 0
+                mean, seen, trust, carried = _moved(motion, now, before, trust)
+        if phases is not None:
+            trust[phases] = 0  # what alternates is kept: each phase as it is restored
+        seen = seen * trust
         share = now.worth / (seen + now.worth)
-        mean = state[..., :3] + (now.fresh - state[..., :3]) * share[..., None]
-        value = _planar(mean.clip(0, 1), frame.restored)
+        mean = np.clip(mean + (now.fresh - mean) * share, 0, 1)
+        value = torch.from_numpy(mean)[None].to(frame.restored)
         if carried is not None and carried.any():
-            value = torch.where(torch.from_numpy(carried).to(value.device), frame.limited(value), value)
-            mean = _interleaved(value)
-        self._remember(frame, value, now.colors, np.dstack([mean, np.minimum(seen + now.worth, MOST_SEEN)]), quiet)
-        return value
+            value = _limited(value, frame, torch.from_numpy(carried).to(value.device))
+            mean = _planes(value)
+        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """A frame: stored colors and their luma, the restored picture, and how much a look at each pixel is worth."""
-
-    colors: Floats
-    luma: Floats
-    fresh: Floats
-    worth: Floats
-
-
-def _now(frame: RestoredFrame) -> _Now:
-    colors = _interleaved(frame.y)
+def _look(frame: RestoredFrame) -> _Look:
+    colors = _planes(frame.y)
     luma = _luma(colors)
-    return _Now(colors, luma, _interleaved(frame.restored), worth_of(luma))
+    edges = edges_of(luma)
+    return _Look(frame.y, colors, luma, _planes(frame.restored), edges, worth_of(edges))
+
+
+def _limited(value: Tensor, frame: RestoredFrame, where: Tensor) -> Tensor:
+    """``value`` moved into the frame's cells ``where`` ``(H, W)`` says so."""
+    if not frame.pixelwise:
+        return torch.where(where, frame.limited(value), value)
+    some = replace(frame, y=frame.y[..., where][:, :, None], restored=frame.restored[..., where][:, :, None])
+    value[..., where] = some.limited(value[..., where][:, :, None])[:, :, 0]
+    return value
 
 
 def _quieter(quiet: Floats, unchanged: Floats | Mask) -> Floats:
@@ -147,57 +160,58 @@ def _quieter(quiet: Floats, unchanged: Floats | Mask) -> Floats:
     return np.asarray(quiet * QUIET_FALL + unchanged * (QUIET_RISE + quiet * (1 - QUIET_RISE - QUIET_FALL)))
 
 
-def _change(now: _Now, colors: Floats, luma: Floats, state: Floats) -> Change:
+def _change(now: _Look, colors: Floats, luma: Floats, mean: Floats) -> Change:
     """From what was stored and what is remembered, here or along the motion."""
-    drifts = now.fresh - state[..., :3]
+    drifts = now.fresh - mean
     return Change(now.luma - luma, now.colors - colors, _luma(drifts), drifts)
 
 
-def _explains(motion: Motion, now: _Now, before: _Before, quiet: Floats) -> Mask:
+def _explains(motion: Motion, now: _Look, before: _Before, quiet: Floats, step: Floats) -> Mask:
     """Where the flow explains a neighborhood better than standing still does; clearly so where it was quiet.
 
-    Compared with what is remembered, for a codec moves its errors along with its blocks.
+    Compared with what is remembered, for a codec moves its errors along with its blocks. ``step``: by how much each
+    pixel's luma changed.
     """
-    fresh, remembered = _luma(now.fresh), _luma(before.state[..., :3])
+    fresh, remembered = _luma(now.fresh), _luma(before.mean)
     still, along = np.abs(fresh - remembered), np.abs(fresh - motion.fetch(remembered))
-    change = np.abs(now.luma - before.luma)
     # Judged by those neighbors alone that may stand still: beside a moving sprite a place does not move along.
     weight = (still <= MAY_STAND).astype(np.float32)
-    sums = blurred(np.dstack([weight, still * weight, along * weight]), NEARBY)
-    limit = np.where(_going(still, along, change < UNCHANGED), GOING_NEAR, 1 - QUIET_DOUBT * quiet)
-    return np.asarray(motion.sure & (sums[..., 1] > CLEARLY * sums[..., 0]) & (sums[..., 2] < sums[..., 1] * limit))
+    near, by_still, by_along = (blurred(x, NEARBY) for x in (weight, still * weight, along * weight))
+    limit = np.where(_going(still, along, step < UNCHANGED), np.float32(GOING_NEAR), 1 - QUIET_DOUBT * quiet)
+    return np.asarray(motion.sure & (by_still > CLEARLY * near) & (by_along < by_still * limit))
 
 
 def _going(still: Floats, along: Floats, unchanged: Mask) -> Mask:
     """Where a whole region moves, and having been quiet says nothing any more: a camera has begun to move."""
-    parts = np.dstack([np.minimum(still, MOST_CHANGE), np.minimum(along, MOST_CHANGE), unchanged.astype(np.float32)])
-    region = blurred(parts, REGION)
-    going = (region[..., 0] > CLEARLY) & (region[..., 1] < GOING * region[..., 0]) & (region[..., 2] < RESTING)
-    return np.asarray(going)
+    parts = (np.minimum(still, MOST_CHANGE), np.minimum(along, MOST_CHANGE), unchanged.astype(np.float32))
+    by_still, by_along, resting = (blurred(part, REGION) for part in parts)
+    return np.asarray((by_still > CLEARLY) & (by_along < GOING * by_still) & (resting < RESTING))
 
 
-def _moved(motion: Motion, now: _Now, before: _Before, trust: Floats) -> tuple[Floats, Floats, Mask]:
-    """State and trust with those of moved places put in where nothing stands still, and which places those are."""
-    state, old = motion.fetch(before.state), motion.fetch(before.colors)
-    np.minimum(state[..., 3], MOST_SEEN_MOVING * now.worth, out=state[..., 3])
-    along = alike(_change(now, old, _luma(old), state), MOVING, np.ones_like(now.worth))
+def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[Floats, Floats, Floats, Mask]:
+    """Mean, looks and trust with those of moved places put in where nothing stands still, and which places those are."""
+    *means, seen = motion.fetch_planes([*before.mean, before.seen])
+    mean, old = np.stack(means), np.stack(motion.fetch_planes(before.look.colors))
+    along = alike(_change(now, old, _luma(old), mean), MOVING, np.ones_like(now.worth))
     take = motion.sure & (trust <= 0) & (along > 0)
-    return np.where(take[..., None], state, before.state), np.where(take, along, trust), take
+    np.copyto(mean, before.mean, where=~take)
+    seen = np.where(take, np.minimum(seen, MOST_SEEN_MOVING * now.worth), before.seen)
+    return mean, seen, np.where(take, along, trust), take
 
 
 def _luma(colors: Floats) -> Floats:
-    """Luma ``(H, W)`` in codes of ``(H, W, 3)`` in [0, 1]."""
-    return np.asarray(cv2.transform(np.ascontiguousarray(colors), LUMA) * 255, np.float32)
+    """Luma ``(H, W)`` in codes of ``(3, H, W)`` in [0, 1]."""
+    red, green, blue = colors
+    luma = red * LUMA[0]
+    luma += green * LUMA[1]
+    luma += blue * LUMA[2]
+    return np.asarray(luma, np.float32)
 
 
 def _codes(luma: Floats) -> Codes:
     return np.rint(luma).clip(0, 255).astype(np.uint8)
 
 
-def _interleaved(x: Tensor) -> Floats:
-    """``(1, 3, H, W)`` as ``(H, W, 3)``."""
-    return np.ascontiguousarray(x[0].permute(1, 2, 0).cpu().numpy(), np.float32)
-
-
-def _planar(x: Floats, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None].to(like)
+def _planes(x: Tensor) -> Floats:
+    """``(1, 3, H, W)`` as ``(3, H, W)``."""
+    return np.ascontiguousarray(x[0].cpu().numpy(), np.float32)

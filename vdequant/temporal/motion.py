@@ -6,6 +6,7 @@ commonest shift of the flow is tried everywhere, and taken where it explains the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Shift = tuple[int, int]  # columns, rows
+Axes = tuple[Floats, ...]  # the same of each pixel: columns ``(H, W)``, rows ``(H, W)``
 Picture = TypeVar("Picture", Floats, Codes)
 
 SMALLEST = 16  # pixels a side that DIS needs
@@ -37,8 +39,12 @@ class Motion:
     sure: Mask
 
     def fetch(self, picture: Floats) -> Floats:
-        """``picture`` ``(H, W)`` or ``(H, W, C)`` of the time before, moved onto the one now."""
+        """``picture`` ``(H, W)`` of the time before, moved onto the one now."""
         return _fetched(picture, self.across, self.down)
+
+    def fetch_planes(self, planes: Sequence[Floats]) -> list[Floats]:
+        """The same of up to four pictures ``(H, W)`` at once, which is faster."""
+        return [np.asarray(plane) for plane in cv2.split(_fetched(cv2.merge(planes), self.across, self.down))]
 
 
 @dataclass(slots=True)
@@ -48,55 +54,57 @@ class MotionFinder:
     _method: cv2.DISOpticalFlow = field(
         default_factory=lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     )
-    _grid: Floats = field(default_factory=lambda: np.zeros((0, 0, 2), np.float32))
+    _grid: Axes = field(default_factory=lambda: (np.zeros((0, 0), np.float32),) * 2)
 
     def __call__(self, now: Codes, before: Codes) -> Motion | None:
         """Motion from ``now`` to ``before``, both ``(H, W)``; None for pictures too small to tell."""
         height, width = now.shape
         if min(height, width) < SMALLEST:
             return None
-        if self._grid.shape[:2] != now.shape:
-            self._grid = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+        if self._grid[0].shape != now.shape:
+            self._grid = tuple(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
         back = self._flow(now, before)
-        whole = np.rint(back)
-        back = np.where(np.abs(back - whole) < WHOLE, whole, back)
+        whole = tuple(np.rint(axis) for axis in back)
+        back = tuple(np.where(np.abs(axis - near) < WHOLE, near, axis) for axis, near in zip(back, whole, strict=True))
         scrolled: Mask | None = None
         shift = _commonest_shift(now, before, whole)
         if shift is not None:
             scrolled = self._explained_by(shift, now, before, back)
-            back = np.where(scrolled[..., None], np.asarray(shift, np.float32), back)
+            back = tuple(np.where(scrolled, np.float32(step), axis) for step, axis in zip(shift, back, strict=True))
         across, down = self._places(back)
-        forth = _fetched(self._flow(before, now), across, down)
-        sure = _agree(back, forth)
+        forth = self._flow(before, now)
+        sure = _agree(back, [_fetched(axis, across, down) for axis in forth])
         if scrolled is not None:
             sure |= scrolled
         inside = (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
         return Motion(across, down, inside & sure)
 
-    def _flow(self, first: Codes, second: Codes) -> Floats:
+    def _flow(self, first: Codes, second: Codes) -> Axes:
         # The method starts from a flow that it is given, and it has to be no earlier one: results would depend on it.
-        return np.asarray(self._method.calc(first, second, np.zeros((*first.shape, 2), np.float32)), np.float32)
+        found = self._method.calc(first, second, np.zeros((*first.shape, 2), np.float32))
+        return tuple(np.asarray(axis, np.float32) for axis in cv2.split(found))
 
-    def _places(self, flow: Floats) -> tuple[Floats, Floats]:
-        places = self._grid + flow
-        return np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    def _places(self, flow: Sequence[Floats | float]) -> tuple[Floats, Floats]:
+        across, down = (places + np.float32(axis) for places, axis in zip(self._grid, flow, strict=True))
+        return across, down
 
-    def _explained_by(self, shift: Shift, now: Codes, before: Codes, flow: Floats) -> Mask:
+    def _explained_by(self, shift: Shift, now: Codes, before: Codes, flow: Axes) -> Mask:
         """Where a shift explains what is around a pixel clearly better than the flow, and better than none."""
-        motions = (np.asarray(shift, np.float32), flow)
-        shifted, flowed = (_error(now, _fetched(before, *self._places(motion))) for motion in motions)
+        shifted, flowed = (_error(now, _fetched(before, *self._places(motion))) for motion in (shift, flow))
         return np.asarray((shifted < BETTER * flowed + ROUNDING) & (shifted < _error(now, before)))
 
 
-def _commonest_shift(now: Codes, before: Codes, whole: Floats) -> Shift | None:
+def _commonest_shift(now: Codes, before: Codes, whole: Axes) -> Shift | None:
     """The commonest shift but none of a rounded flow where something changed; None where few agree."""
-    found = whole[cv2.absdiff(now, before) > CHANGED].astype(np.int64)
-    votes = found[(np.abs(found) <= FARTHEST).all(1)] + FARTHEST
+    changed = cv2.absdiff(now, before) > CHANGED
+    across, down = (axis[changed] for axis in whole)
+    near = (np.abs(across) <= FARTHEST) & (np.abs(down) <= FARTHEST)
     side = 2 * FARTHEST + 1
-    counts = np.bincount(votes[:, 0] * side + votes[:, 1], minlength=side * side)
+    votes = (across[near] + FARTHEST).astype(np.int64) * side + (down[near] + FARTHEST).astype(np.int64)
+    counts = np.bincount(votes, minlength=side * side)
     counts[FARTHEST * side + FARTHEST] = 0
     best = int(counts.argmax())
-    if counts[best] <= COMMON * len(found):
+    if counts[best] <= COMMON * len(across):
         return None
     return best // side - FARTHEST, best % side - FARTHEST
 
@@ -111,12 +119,13 @@ def _fetched(picture: Picture, across: Floats, down: Floats) -> Picture:
     return np.asarray(moved, picture.dtype)
 
 
-def _agree(back: Floats, forth: Floats) -> Mask:
+def _agree(back: Axes, forth: Sequence[Floats]) -> Mask:
     """Both flows cancel (Sundaram, Brox, Keutzer 2010, equation 5)."""
-    gap, length = _squared(back + forth), _squared(back) + _squared(forth)
-    return np.asarray(gap <= 0.01 * length + 0.5)
+    gap = _squared([one + other for one, other in zip(back, forth, strict=True)])
+    return np.asarray(gap <= 0.01 * (_squared(back) + _squared(forth)) + 0.5)
 
 
-def _squared(flow: Floats) -> Floats:
-    """Squared length ``(H, W)`` of vectors ``(H, W, 2)``."""
-    return np.asarray(np.square(flow[..., 0]) + np.square(flow[..., 1]))
+def _squared(flow: Sequence[Floats]) -> Floats:
+    """Squared length ``(H, W)`` of vectors."""
+    across, down = flow
+    return np.asarray(np.square(across) + np.square(down))

@@ -36,6 +36,7 @@ from vdequant.temporal.reuse_shifts import (
     reusable_pixels,
 )
 from vdequant.temporal.reuse_windows import Grain, Window, windows_for
+from vdequant.temporal.reuse_worth import MEASURED, Worth
 
 SETTLED = 0.6  # share of the changed pixels that a known shift has to explain for the search to be left out
 SEARCHED = 0.08  # share of pixels that cannot stay in place, from which on shifts are looked for
@@ -47,6 +48,7 @@ NOT_WORTH = 0.6  # share of the picture in windows from which on it is restored 
 PARTS_NOT_WORTH = 0.7  # the same of a network that runs in parts: its tiles cost their share
 POOR = 0.7  # share from which on a frame counts as one that saved nothing
 PATIENCE, LONGEST_REST = 3, 48  # poor frames in a row before resting, and frames of rest at most
+LONGEST_WITHOUT = 768  # the same where reuse was measured not to pay, in which case the first rest is LONGEST_REST
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,9 @@ class FramePlan:
 class _Rest:
     """Leaves frames alone for a while after some that saved nothing, and for longer the more often that happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, worth: Worth) -> None:
         self.left, self._poor, self._length = 0, 0, PATIENCE
+        self._worth, self._without = worth, LONGEST_REST
 
     def taken(self) -> bool:
         """Whether this frame is one to leave alone."""
@@ -90,13 +93,17 @@ class _Rest:
 
     def learn(self, share: float) -> None:
         """From the share of a frame that had to be computed."""
-        if share < POOR:
+        if not self._worth.pays():
+            self.left, self._without = self._without, min(LONGEST_WITHOUT, 2 * self._without)
+        elif self._worth.wants_whole(share):
+            self.left = MEASURED + 1
+        elif share < POOR:
             self._poor, self._length = 0, PATIENCE
-            return
-        self._poor += 1
-        if self._poor >= PATIENCE:
-            self._length = min(LONGEST_REST, 2 * self._length)
-            self.left = self._length
+        else:
+            self._poor += 1
+            if self._poor >= PATIENCE:
+                self._length = min(LONGEST_REST, 2 * self._length)
+                self.left = self._length
 
 
 class Planner:
@@ -105,14 +112,15 @@ class Planner:
     Args:
         grain: the restorer's halo, and the step in which its layers and the quantizer's patterns repeat.
         parts: those of the restorer, where it has any and ``step`` is 1.
+        worth: knows what frames took; left out, none did.
     """
 
-    def __init__(self, grain: Grain, parts: tuple[Part, ...] = ()) -> None:
+    def __init__(self, grain: Grain, parts: tuple[Part, ...] = (), worth: Worth | None = None) -> None:
         self.grain = grain
         self._parts = PartsPlanner(parts)
         self._search = ShiftSearch(grain.step)
         self._cache = SquareCache(grain.halo) if SIDE % grain.step == 0 else None
-        self._rest = _Rest()
+        self._rest = _Rest(worth or Worth())
         self._before: tuple[Tensor, Digests] | None = None
 
     def plan(self, y: Tensor, digests: Digests | None = None) -> FramePlan:

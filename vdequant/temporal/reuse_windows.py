@@ -152,53 +152,76 @@ def cover(mask: Mask, halo: int) -> list[Box]:
 
 
 @dataclass
-class _Group:
-    rows: Mask  # steps that are kept
+class _Groups:
+    """Boxes that are restored together: a window keeps the rows and columns of all of its boxes, and no others.
+
+    Attributes:
+        rows, columns: ``(N, steps)`` that the windows keep.
+        boxes: by window.
+        step: see :class:`Grain`.
+    """
+
+    rows: Mask
     columns: Mask
-    boxes: list[Box]
+    boxes: list[list[Box]]
+    step: int
 
-    def cost(self, step: int) -> int:
-        return _rounded(int(self.rows.sum()) * step) * _rounded(int(self.columns.sum()) * step)
+    def joined(self, one: int) -> NDArray[np.int64]:
+        """Pixels of the windows ``(N,)`` that a group would make with each."""
+        rows, columns = (kept | kept[one] for kept in (self.rows, self.columns))
+        return self._pixels(rows, columns)
 
-    def joined(self, other: _Group) -> _Group:
-        return _Group(self.rows | other.rows, self.columns | other.columns, self.boxes + other.boxes)
+    def alone(self) -> NDArray[np.int64]:
+        """Pixels of each window ``(N,)``."""
+        return self._pixels(self.rows, self.columns)
+
+    def join(self, one: int, other: int) -> None:
+        """Put the second group into the first."""
+        self.rows[one] |= self.rows[other]
+        self.columns[one] |= self.columns[other]
+        self.rows, self.columns = (np.delete(kept, other, axis=0) for kept in (self.rows, self.columns))
+        self.boxes[one] += self.boxes.pop(other)
+
+    def _pixels(self, rows: Mask, columns: Mask) -> NDArray[np.int64]:
+        height, width = (_rounded(np.count_nonzero(kept, axis=1) * self.step) for kept in (rows, columns))
+        pixels: NDArray[np.int64] = height * width
+        return pixels
 
 
-def _rounded(size: int) -> int:
-    return max(SMALLEST, -(-size // SIZES) * SIZES)
+def _rounded(size: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.maximum(SMALLEST, -(-size // SIZES) * SIZES)
 
 
-def _groups(boxes: list[Box], shape: tuple[int, int], grain: Grain) -> list[_Group]:
+def _groups(boxes: list[Box], shape: tuple[int, int], grain: Grain) -> _Groups:
     """One group a box, then joined in pairs as long as that saves pixels or a call."""
     height, width = shape
-    groups = []
-    for box in boxes:
-        rows = np.zeros(-(-height // grain.step), dtype=bool)
-        columns = np.zeros(-(-width // grain.step), dtype=bool)
-        rows[slice(*grain.reach(box[0], box[2], height))] = True
-        columns[slice(*grain.reach(box[1], box[3], width))] = True
-        groups.append(_Group(rows, columns, [box]))
-    while len(groups) > 1:
-        costs = [group.cost(grain.step) for group in groups]
-        pairs = [
-            (a.joined(b).cost(grain.step) - costs[i] - costs[i + 1 + j], i, i + 1 + j)
-            for i, a in enumerate(groups)
-            for j, b in enumerate(groups[i + 1 :])
-        ]
-        gain, i, j = min(pairs)
-        if gain > CALL:
+    rows = np.zeros((len(boxes), -(-height // grain.step)), dtype=bool)
+    columns = np.zeros((len(boxes), -(-width // grain.step)), dtype=bool)
+    for at, (top, left, bottom, right) in enumerate(boxes):
+        rows[at, slice(*grain.reach(top, bottom, height))] = True
+        columns[at, slice(*grain.reach(left, right, width))] = True
+    groups = _Groups(rows, columns, [[box] for box in boxes], grain.step)
+    never = np.iinfo(np.int64).max
+    alone = groups.alone()
+    costs = np.array([groups.joined(at) for at in range(len(boxes))], dtype=np.int64).reshape(len(boxes), len(boxes))
+    while len(alone) > 1:
+        gains = np.where(np.tri(len(alone), dtype=bool), never, costs - alone - alone[:, None])
+        i, j = divmod(int(gains.argmin()), len(alone))
+        if gains[i, j] > CALL:
             break
-        groups[i] = groups[i].joined(groups[j])
-        del groups[j]
+        groups.join(i, j)
+        alone = groups.alone()
+        costs = np.delete(np.delete(costs, j, axis=0), j, axis=1)
+        costs[i] = costs[:, i] = groups.joined(i)
     return groups
 
 
 def _lines(kept: Mask, size: int, step: int) -> NDArray[np.int64]:
     """The rows, or columns, of the kept steps and of as many more as a rounded size takes."""
-    wanted = min(len(kept), -(-_rounded(int(kept.sum()) * step) // step))
+    count = np.count_nonzero(kept)
+    missing = min(len(kept), -(-int(_rounded(np.int64(count * step))) // step)) - count
     kept = kept.copy()
     free = (~kept).nonzero()[0]
-    missing = wanted - int(kept.sum())
     if missing > 0:
         # Next to what is kept: those are the likeliest to lie in memory that is read anyway.
         used = kept.nonzero()[0]
@@ -211,10 +234,10 @@ def _lines(kept: Mask, size: int, step: int) -> NDArray[np.int64]:
 def windows_for(needed: Mask, grain: Grain) -> tuple[Window, ...]:
     """Windows whose boxes together hold every pixel of ``needed`` ``(H, W)``."""
     height, width = needed.shape
-    boxes = cover(needed, grain.halo)
+    groups = _groups(cover(needed, grain.halo), (height, width), grain)
     return tuple(
-        Window(_lines(group.rows, height, grain.step), _lines(group.columns, width, grain.step), tuple(group.boxes))
-        for group in _groups(boxes, (height, width), grain)
+        Window(_lines(rows, height, grain.step), _lines(columns, width, grain.step), tuple(boxes))
+        for rows, columns, boxes in zip(groups.rows, groups.columns, groups.boxes, strict=True)
     )
 
 

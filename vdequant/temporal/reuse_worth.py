@@ -1,0 +1,70 @@
+"""Whether reuse pays: what a frame took with it, against what one takes whole, in processor time of the threads.
+
+How much of a picture is left says little of it. On a processor whose matrix unit likes whole pictures, a network's
+tiles cost twice their share; noise of a codec leaves so many small ones that planning them takes longer than they do;
+and some restorers are cheap. So it is measured, and as frames are equal either way, nothing but speed depends on it.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+LEARNED = 16  # planned frames before anything is asked: the first ones also pay for what is set up once
+DOUBTFUL = 0.3  # share of a frame that is computed, from which on it may have been cheaper to restore all of it
+DOUBTS = 3  # such frames in a row before whole ones are measured, once
+MEASURED = 4  # whole frames for that
+MEMORY = 0.985  # share of the usual time that is kept a frame: what is dear for a second may be cheap again
+TOLERATED = 1.15  # times what a whole frame takes
+
+
+class Worth:
+    """Is told what frames took; used by the thread that plans and by those that work."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._whole, self._reused = _Usual(), _Usual()
+        self._doubts = 0
+        self._asked = False
+
+    def took_whole(self, seconds: float) -> None:
+        """A frame of which nothing was planned took so long."""
+        with self._lock:
+            self._whole.add(seconds, 1)
+
+    def took_planned(self, seconds: float, frames: int = 1) -> None:
+        """Frames took so long together, plans included."""
+        with self._lock:
+            self._reused.add(seconds, frames)
+
+    def wants_whole(self, share: float) -> bool:
+        """Whether whole frames should be measured now; told the share of the next planned frame that is computed."""
+        with self._lock:
+            self._doubts = self._doubts + 1 if share >= DOUBTFUL else 0
+            asks = not self._asked and self._doubts >= DOUBTS and self._reused.count >= LEARNED
+            self._asked |= asks
+            return asks
+
+    def pays(self) -> bool:
+        """False when planned frames take longer than whole ones; what planned ones took is forgotten then."""
+        with self._lock:
+            if self._whole.mean is None or self._reused.mean is None or self._reused.count < LEARNED:
+                return True
+            if self._reused.mean <= TOLERATED * self._whole.mean:
+                return True
+            self._reused = _Usual()
+            return False
+
+
+class _Usual:
+    """Mean time of late."""
+
+    def __init__(self) -> None:
+        self.mean: float | None = None
+        self.count = 0
+
+    def add(self, seconds: float, frames: int) -> None:
+        self.count += frames
+        if self.count == 1:  # the first one pays for what is set up once
+            return
+        each, kept = seconds / frames, MEMORY**frames
+        self.mean = each if self.mean is None else kept * self.mean + (1 - kept) * each

@@ -231,6 +231,23 @@ def test_complete_files_raise_no_warning(tmp_path: Path) -> None:
     assert _read(tmp_path / "a.mp4")[0].warnings == []
 
 
+@pytest.mark.parametrize(("opacity", "said"), [(1023, False), (500, True)])
+def test_transparency_of_ten_bits_is_reported_where_there_is_any(opacity: int, said: bool, tmp_path: Path) -> None:
+    planes = [np.full((32, 32), value, np.uint16) for value in (400, 512, 512, opacity)]
+    frame = av.VideoFrame(32, 32, "yuva444p10le")
+    for plane, values in zip(frame.planes, planes, strict=True):
+        row = np.zeros((32, plane.line_size // 2), np.uint16)
+        row[:, :32] = values
+        plane.update(row.tobytes())
+    with av.open(str(tmp_path / "a.mov"), "w") as out:
+        stream = out.add_stream("prores_ks", rate=25, options={"profile": "4444"})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuva444p10le"
+        out.mux([packet for one in (frame, None) for packet in stream.encode(one)])
+    source, frames, _ = _read(tmp_path / "a.mov")
+    assert len(frames) == 1
+    assert any("transparency" in warning for warning in source.warnings) == said
+
+
 def test_gif_times_are_hundredths_and_transparency_is_reported(tmp_path: Path) -> None:
     make.animation(tmp_path / "a.gif", [20, 40, 20, 100])
     source, frames, _ = _read(tmp_path / "a.gif")

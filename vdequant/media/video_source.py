@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
+import torch
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame

@@ -44,7 +44,9 @@ class Returning:
 
     def __call__(self, y: Tensor) -> NDArray[np.bool_] | None:
         """Those of the next picture ``(1, 3, H, W)``, as ``(H, W)``; None: none."""
-        earlier, self._flashed = self._flashed, flashes(*self._stored, y) if len(self._stored) == 2 else None
+        earlier, self._flashed = self._flashed, None
+        if len(self._stored) == 2:
+            self._flashed = flashes(self._stored[0], self._stored[1], y)
         self._stored = [*self._stored[-1:], y]
         if earlier is None or self._flashed is None or not self._flashed.any():
             return None

@@ -189,9 +189,9 @@ def _going(still: Floats, along: Floats, unchanged: Mask) -> Mask:
 
 
 def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[Floats, Floats, Floats, Mask]:
-    """Mean, looks and trust with those of moved places put in where nothing stands still, and which places those are."""
+    """Mean, looks and trust, with those of moved places where nothing stands still; and which places those are."""
     *means, seen = motion.fetch_planes([*before.mean, before.seen])
-    mean, old = np.stack(means), np.stack(motion.fetch_planes(before.look.colors))
+    mean, old = np.stack(means), np.stack(motion.fetch_planes([*before.look.colors]))
     along = alike(_change(now, old, _luma(old), mean), MOVING, np.ones_like(now.worth))
     take = motion.sure & (trust <= 0) & (along > 0)
     np.copyto(mean, before.mean, where=~take)

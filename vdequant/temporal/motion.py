@@ -44,7 +44,8 @@ class Motion:
 
     def fetch_planes(self, planes: Sequence[Floats]) -> list[Floats]:
         """The same of up to four pictures ``(H, W)`` at once, which is faster."""
-        return [np.asarray(plane) for plane in cv2.split(_fetched(cv2.merge(planes), self.across, self.down))]
+        merged = np.asarray(cv2.merge(planes), np.float32)
+        return [np.asarray(plane, np.float32) for plane in cv2.split(_fetched(merged, self.across, self.down))]
 
 
 @dataclass(slots=True)

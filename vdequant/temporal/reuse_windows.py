@@ -219,7 +219,8 @@ def _groups(boxes: list[Box], shape: tuple[int, int], grain: Grain) -> _Groups:
 def _lines(kept: Mask, size: int, step: int) -> NDArray[np.int64]:
     """The rows, or columns, of the kept steps and of as many more as a rounded size takes."""
     count = np.count_nonzero(kept)
-    missing = min(len(kept), -(-int(_rounded(np.int64(count * step))) // step)) - count
+    (rounded,) = _rounded(np.array([count * step]))
+    missing = min(len(kept), -(-int(rounded) // step)) - count
     kept = kept.copy()
     free = (~kept).nonzero()[0]
     if missing > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vdequant.frame_work import Recipe, finish, restore_native, restore_planes, split_screen, take_native
+from vdequant.frame_work import Recipe, finish, restore_native, restore_planes, take_native
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.grid import Axis, Grid
@@ -90,13 +90,6 @@ def test_sizes_are_padded_to_what_the_restorer_needs_and_cropped_again() -> None
     quantizer = UniformQuantizer.of_bits((5, 5, 5))
     done = restore_planes(Recipe(Picky(), quantizer, SOURCE), planes_of(quantizer), SOURCE, certify=True)
     assert tuple(done.planes[0].shape) == (1, 8, 12)
-
-
-def test_split_screen_shows_before_left_and_after_right() -> None:
-    picture = split_screen(torch.zeros(1, 3, 4, 10), torch.full((1, 3, 4, 10), 0.5))
-    assert (picture[..., :5] == 0).all()
-    assert (picture[..., 5] == 1).all()
-    assert (picture[..., 6:] == 0.5).all()
 
 
 def test_a_frame_that_is_not_made_of_native_pixels_is_restored_in_full() -> None:

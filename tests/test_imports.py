@@ -34,6 +34,7 @@ JOINERS = (
     "arrays",
     "masking",
     "enlarging",
+    "expanding",
     "array_work",
     "streaming",
     "recording",

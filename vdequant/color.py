@@ -190,6 +190,44 @@ def _round_codes(codes: Tensor, top: int, dither: bool) -> Tensor:
     return rounded.to(torch.int16).view(torch.uint16) if top < 1 << 15 else rounded.to(torch.int32).to(torch.uint16)
 
 
+def samples_of(rgb: Tensor, layout: Layout) -> tuple[Tensor, ...]:
+    """RGB ``(..., 3, h, w)`` in [0, 1] of any size as samples of ``layout``, neither subsampled nor rounded.
+
+    Returns:
+        Planes ``(..., h, w)`` float32 in codes.
+    """
+    rgb = rgb.to(torch.float32)
+    top = (1 << layout.bits) - 1
+    red, green, blue = rgb.unbind(-3)
+    if layout.model == "rgb":
+        return red * top, green * top, blue * top
+    if layout.model == "gray":
+        kr, kb = LUMA_WEIGHTS[Matrix.BT709]
+        return ((red * kr + green * (1 - kr - kb) + blue * kb) * top,)
+    inverse, offset = _rgb_to_yuv(layout.matrix, layout.full_range, layout.bits)
+    return tuple(
+        (red * row[0] + shift).add_(green, alpha=row[1]).add_(blue, alpha=row[2])
+        for row, shift in zip(inverse, offset, strict=True)
+    )
+
+
+def is_subsampled(layout: Layout, index: int) -> bool:
+    """Whether plane ``index`` is smaller than the picture."""
+    return layout.model == "yuv" and index > 0 and layout.chroma != (0, 0)
+
+
+def stored_of(samples: Tensor, layout: Layout, index: int, dither: bool = False) -> Tensor:
+    """Plane ``index`` of ``layout`` as it is stored, from samples ``(..., height, width)`` as :func:`samples_of` gives.
+
+    Returns:
+        Integer plane ``(..., h, w)``, uint8 or uint16, contiguous.
+    """
+    if is_subsampled(layout, index):
+        samples = _downsample_axis(samples, layout.chroma[1], _cosited(layout.siting, "y"), -2)
+        samples = _downsample_axis(samples, layout.chroma[0], _cosited(layout.siting, "x"), -1)
+    return _round_codes(samples, (1 << layout.bits) - 1, dither).contiguous()
+
+
 def from_rgb(rgb: Tensor, layout: Layout, dither: bool = False) -> tuple[Tensor, ...]:
     """Convert RGB to integer planes with a single rounding, the inverse of :func:`to_rgb`.
 
@@ -203,24 +241,7 @@ def from_rgb(rgb: Tensor, layout: Layout, dither: bool = False) -> tuple[Tensor,
     """
     if rgb.shape[-3:] != (3, layout.height, layout.width):
         raise ValueError(f"expected (..., 3, {layout.height}, {layout.width}), got {tuple(rgb.shape)}")
-    rgb = rgb.to(torch.float32)
-    top = (1 << layout.bits) - 1
-    if layout.model == "rgb":
-        return tuple(_round_codes(rgb[..., i, :, :] * top, top, dither).contiguous() for i in range(3))
-    if layout.model == "gray":
-        kr, kb = LUMA_WEIGHTS[Matrix.BT709]
-        red, green, blue = rgb.unbind(-3)
-        return (_round_codes((red * kr + green * (1 - kr - kb) + blue * kb) * top, top, dither).contiguous(),)
-    inverse, offset = _rgb_to_yuv(layout.matrix, layout.full_range, layout.bits)
-    red, green, blue = rgb.unbind(-3)
-    planes = []
-    for i, (row, shift) in enumerate(zip(inverse, offset, strict=True)):
-        plane = (red * row[0] + shift).add_(green, alpha=row[1]).add_(blue, alpha=row[2])
-        if i and layout.chroma != (0, 0):
-            plane = _downsample_axis(plane, layout.chroma[1], _cosited(layout.siting, "y"), -2)
-            plane = _downsample_axis(plane, layout.chroma[0], _cosited(layout.siting, "x"), -1)
-        planes.append(_round_codes(plane, top, dither).contiguous())
-    return tuple(planes)
+    return tuple(stored_of(plane, layout, index, dither) for index, plane in enumerate(samples_of(rgb, layout)))
 
 
 def luma_of(x: Tensor) -> Tensor:

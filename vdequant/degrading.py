@@ -21,7 +21,7 @@ from torch.nn import functional
 from vdequant.checks import check_choice
 from vdequant.color import from_rgb, to_rgb
 from vdequant.errors import InputError, UsageError
-from vdequant.frame_work import expand
+from vdequant.expanding import expand
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.locking import writing_alone
 from vdequant.media.plan import LOSSLESS_CONTAINERS, OutputPlan, output_kind, plan_output

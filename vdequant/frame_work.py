@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vdequant.color import from_rgb, region_to_rgb, to_rgb
+from vdequant.expanding import enlarged_planes, expand, split_screen
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
 from vdequant.quantizers.dither import DitherQuantizer
@@ -109,14 +110,6 @@ class Restored:
     inside: Tensor | None = None
     samples: int = 0
     cells: Cells | None = None
-
-
-def expand(rgb: Tensor, across: int, down: int, height: int, width: int) -> Tensor:
-    """Repeat every pixel ``across`` times ``down`` times, cut to ``height`` x ``width``."""
-    if (across, down) == (1, 1):
-        return rgb
-    enlarged = rgb.repeat_interleave(down, dim=-2).repeat_interleave(across, dim=-1)
-    return enlarged[..., :height, :width]
 
 
 def _over_dither(recipe: Recipe) -> bool:
@@ -324,14 +317,28 @@ def _kept(recipe: Recipe, taken: Taken, restored: Tensor) -> Tensor:
     return torch.lerp(restored, y, keep if geometry is None else geometry.fold(keep))
 
 
-def _enlarged(recipe: Recipe, restored: Tensor, geometry: Geometry, border: Callable[[Box], Tensor]) -> Tensor:
+def _enlarged(recipe: Recipe, restored: Tensor, grid: Grid, border: Callable[[Box], Tensor]) -> Tensor:
     """The restored native picture at the output's size, in its borders."""
-    grid = geometry or Grid.of_scale((1, 1), restored.shape[-1], restored.shape[-2])
     scaler = recipe.scaler
     # A frame of a tripled clip that is not made of native pixels may have no room for a scaler.
     if scaler is None or scaler.factor > recipe.scale * min(grid.scale):
         return grid.expand(restored, recipe.scale, border=border)
     return grid.expand(scaler.enlarge(restored), recipe.scale, border=border, factor=scaler.factor)
+
+
+def _planes_of(recipe: Recipe, taken: Taken, restored: Tensor) -> tuple[Tensor, ...]:
+    """Planes of the output: the restored native picture enlarged, in its borders."""
+    planes, layout = taken.planes, _with_matrix(recipe, taken.layout)
+    grid = taken.geometry or Grid.of_scale((1, 1), restored.shape[-1], restored.shape[-2])
+    border = partial(region_to_rgb, planes, layout)
+    # Not every device repeats samples of 16 bits.
+    if restored.device.type == "cpu" and not (recipe.compare or recipe.scaler or recipe.rounding_dither):
+        return enlarged_planes(restored, recipe.output, grid, recipe.scale, border)
+    picture = _enlarged(recipe, restored, grid, border)
+    if recipe.compare:
+        before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, recipe.output.height, recipe.output.width)
+        picture = split_screen(before, picture)
+    return from_rgb(picture, recipe.output, recipe.rounding_dither)
 
 
 def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Restored:
@@ -349,13 +356,7 @@ def finish(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) -> Res
         samples = restored.numel()
     if recipe.placing is not None:
         restored = recipe.placing.back(restored)
-    planes, layout = taken.planes, _with_matrix(recipe, taken.layout)
-    height, width = recipe.output.height, recipe.output.width
-    picture = _enlarged(recipe, restored, taken.geometry, partial(region_to_rgb, planes, layout))
-    if recipe.compare:
-        before = expand(to_rgb(planes, layout), recipe.scale, recipe.scale, height, width)
-        picture = split_screen(before, picture)
-    return Restored(from_rgb(picture, recipe.output, recipe.rounding_dither), inside, samples)
+    return Restored(_planes_of(recipe, taken, restored), inside, samples)
 
 
 # What becomes of a restored native picture, with the arguments of finish
@@ -378,13 +379,3 @@ def restore_planes(
     taken = take_native(recipe, planes, layout)
     taken = replace(taken, cells=known_cells(recipe, taken.y))
     return ending(recipe, taken, restore_native(recipe, taken.y, taken.cells), certify)
-
-
-def split_screen(before: Tensor, after: Tensor) -> Tensor:
-    """Left half of ``before``, right half of ``after``, a thin white line between."""
-    width = before.shape[-1]
-    middle = width // 2
-    line = max(1, width // 640)
-    result = torch.cat([before[..., :middle], after[..., middle:]], dim=-1)
-    result[..., middle : middle + line] = 1.0
-    return result

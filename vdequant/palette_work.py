@@ -12,7 +12,7 @@ from torch import Tensor
 from vdequant.color import from_rgb, to_rgb
 from vdequant.edits.mapping import PaletteMapping
 from vdequant.edits.palette_transfer import Transfer, Transferred, share_kept
-from vdequant.frame_work import expand
+from vdequant.expanding import expand
 from vdequant.frames import Frame, SegmentStart, SidePacket
 from vdequant.media.plan import OutputPlan
 from vdequant.media.sink import Sink

@@ -17,7 +17,8 @@ import torch
 
 from vdequant.color import from_rgb
 from vdequant.enlarging import make_scaler
-from vdequant.frame_work import Ending, Recipe, Restored, expand, finish, restore_planes
+from vdequant.expanding import expand
+from vdequant.frame_work import Ending, Recipe, Restored, finish, restore_planes
 from vdequant.frames import Frame, Layout, SegmentStart, SidePacket
 from vdequant.live import Pace, Timing, check_live, ending_gently
 from vdequant.masking import read_mask

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vdequant.color import from_rgb
 from vdequant.errors import UsageError
-from vdequant.frame_work import expand
+from vdequant.expanding import expand
 from vdequant.frames import Frame, Layout, SourceInfo
 from vdequant.media.lifetimes import AbortsAtExit
 from vdequant.media.locking import writing_alone

@@ -25,28 +25,48 @@ def _middle_of_three(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))
 
 
-def _middles(plane: Tensor, axis: Axis, dim: int) -> Tensor:
-    """One value for every run along ``dim``: median of the middle three, or mean of the middle two.
+def _picks(axis: Axis, device: torch.device) -> list[Tensor]:
+    """Which samples decide on every run: the middle three of odd runs, the middle two of even ones.
 
-    The outer samples of a native pixel are those in which a codec mixes in its neighbors.
+    The outer samples of a native pixel are those in which a codec mixes in its neighbors. A run of 1 is its own middle.
     """
-    starts, widths = run_starts(axis, plane.device)
+    starts, widths = run_starts(axis, device)
     if axis.even == 1:
-        return plane.narrow(dim, axis.before, axis.inner)
-    # The middle three of odd runs, the middle two of even ones; a run of 1 is its own middle.
+        return [starts]
     first = starts + (widths - 2 - widths % 2).clamp(min=0) // 2
-    a, b = plane.index_select(dim, first), plane.index_select(dim, first + (widths > 1).long())
-    if axis.even % 2 == 0 and axis.even:
+    picks = [first, first + (widths > 1).long()]
+    return picks if axis.even and axis.even % 2 == 0 else [*picks, first + 2 * (widths > 2).long()]
+
+
+def _decided(picked: list[Tensor], axis: Axis, dim: int) -> Tensor:
+    """One value for every run along ``dim``, of its picks: the mean of two, or the median of three."""
+    if len(picked) == 1:
+        return picked[0]
+    a, b, *rest = picked
+    if not rest:
         return (a + b) / 2
-    three = _middle_of_three(a, b, plane.index_select(dim, first + 2 * (widths > 2).long()))
+    three = _middle_of_three(a, b, rest[0])
     if axis.even:
         return three
+    _, widths = run_starts(axis, a.device)
     return torch.where((widths % 2 == 0).view([-1] + [1] * (-dim - 1)), (a + b) / 2, three)
 
 
-def _middle(plane: Tensor, grid: Grid | None) -> Tensor:
-    """A robust value of every native pixel of ``(..., H, W)``."""
-    return plane if grid is None else _middles(_middles(plane, grid.columns, -1), grid.rows, -2)
+def _gathering(plane: Tensor) -> Tensor:
+    """``plane`` in a type that its device can gather: not every one does so with samples of 16 bits."""
+    return plane if plane.device.type == "cpu" else plane.to(torch.float32)
+
+
+def _middle(plane: Tensor, grid: Grid | None, unit: float = 1.0) -> Tensor:
+    """A robust value of every native pixel of ``(..., H, W)``, float32, divided by ``unit``."""
+    if grid is None:
+        return plane.to(torch.float32) / unit
+    plane, columns, lines = _gathering(plane), _picks(grid.columns, plane.device), []
+    for row in _picks(grid.rows, plane.device):  # rows first: the fewer samples are left to be gathered singly
+        line = plane.index_select(-2, row)
+        picked = [line.index_select(-1, column).to(torch.float32) / unit for column in columns]
+        lines.append(_decided(picked, grid.columns, -1))
+    return _decided(lines, grid.rows, -2)
 
 
 def _clean(axis: Axis, shift: int, samples: int, device: torch.device) -> Tensor:
@@ -68,18 +88,18 @@ def fold_codes(planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None) ->
         ``(..., 3, h, w)`` float32 in units of 8-bit codes: Y, Cb, Cr of a YUV layout, else R, G, B.
     """
     unit = float(1 << (layout.bits - 8)) if layout.model == "yuv" else ((1 << layout.bits) - 1) / 255
-    floats = [plane.to(torch.float32) / unit for plane in planes]
-    if layout.model == "gray":
-        floats = floats * 3
     if layout.model != "yuv":
-        return torch.stack([_middle(plane, grid) for plane in floats], dim=-3)
-    luma = _middle(floats[0], grid)
+        found = [_middle(plane, grid, unit) for plane in planes]
+        return torch.stack(found * 3 if layout.model == "gray" else found, dim=-3)
+    luma = _middle(planes[0], grid, unit)
     if grid is None or not grid.enlarged or layout.chroma == (0, 0):
-        chroma = [_middle(upsample_chroma(plane, layout), grid) for plane in floats[1:]]
+        floats = [plane.to(torch.float32) / unit for plane in planes[1:]]
+        chroma = [_middle(upsample_chroma(plane, layout), grid) for plane in floats]
         return torch.stack([luma, *chroma], dim=-3)
-    rows = _clean(grid.rows, layout.chroma[1], floats[1].shape[-2], luma.device)
-    columns = _clean(grid.columns, layout.chroma[0], floats[1].shape[-1], luma.device)
-    chroma = [plane.index_select(-2, rows).index_select(-1, columns) for plane in floats[1:]]
+    rows = _clean(grid.rows, layout.chroma[1], planes[1].shape[-2], luma.device)
+    columns = _clean(grid.columns, layout.chroma[0], planes[1].shape[-1], luma.device)
+    clean = [_gathering(plane).index_select(-2, rows).index_select(-1, columns) for plane in planes[1:]]
+    chroma = [plane.to(torch.float32) / unit for plane in clean]
     return torch.stack([luma, *chroma], dim=-3)
 
 
@@ -116,5 +136,7 @@ def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, grid: Grid) -> bo
             return False
     if not grid.enlarged:
         return True
-    values = grid.crop(luma).to(torch.float32) / unit
-    return float(((values - grid.widen(folded)).abs() > STRAY_CODES).float().mean()) < STRAY_SHARE
+    whole = torch.int16 if layout.bits < 15 else torch.int32  # narrow, and so quickly compared
+    wanted = grid.widen((folded * unit).round().to(whole))
+    strays = torch.count_nonzero((grid.crop(luma).to(whole) - wanted).abs_() > STRAY_CODES * unit)
+    return int(strays) < STRAY_SHARE * wanted.numel()

@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from math import lcm
+from math import lcm, prod
 from threading import Lock
 from time import thread_time
 from typing import Any
@@ -55,7 +55,8 @@ from vdequant.temporal.reuse_worth import Worth
 
 PROBED = 64  # pixels a side of a picture whose cells are looked at
 LARGEST_HALO = 72  # beyond, windows are mostly halo
-MOST_TOGETHER, TOGETHER_PIXELS = 24, 1 << 20  # frames that are worked on as one, and pixels of all of them
+# Frames that are worked on as one, native pixels of all of them, and those of their enlarged results: memory.
+MOST_TOGETHER, TOGETHER_PIXELS, ENLARGED_PIXELS = 24, 1 << 20, 1 << 22
 # Cells that bind single pixels. Those of dithered pictures are moved into place in rounds that look at the whole
 # picture, and those that come in blocks see as far as their blocks.
 SINGLE = (BoxCells, MixedCells, PaletteCells, PatternCells, SlabCells)
@@ -141,9 +142,12 @@ class ReusingWork:
         self.frames = 0
         self.computed = self.new = self.full = 0  # pixels: worked on, halos included; not copied; and all there are
         self.grain = grain
-        self.most = max(1, min(MOST_TOGETHER, TOGETHER_PIXELS // (recipe.output.width * recipe.output.height)))
+        enlarged = recipe.output.width * recipe.output.height
+        native = enlarged // recipe.scale**2 if recipe.grid is None else prod(recipe.grid.size)
+        self.most = max(1, min(MOST_TOGETHER, TOGETHER_PIXELS // native, ENLARGED_PIXELS // enlarged))
         # Threads that take turns do not pass the interpreter to and fro at every small step.
         self.turn: Turn = Lock() if self.most > 1 else nullcontext()
+        self._takes_long = not recipe.exact  # to fold and to snap pictures, in steps that are no small ones
         self._parts = parts_of(recipe) if grain is not None and grain.step == 1 else ()
         self._parted = PartedWork(recipe, self.turn) if self._parts else None
         self._worth = Worth()
@@ -181,8 +185,9 @@ class ReusingWork:
         if self._planner is None:
             raise ValueError("expected a grain for frames that are planned, got None")
         certify = self._certify()
-        with self.turn:
+        with nullcontext() if self._takes_long else self.turn:
             taken = take_native(self.recipe, _planes(frame), frame.layout)
+        with self.turn:
             began = thread_time()
             plan = self._planner.plan(taken.y, self._digests(taken))
             took = thread_time() - began

@@ -7,22 +7,22 @@ import torch
 
 from vdequant.temporal.reuse import LONGEST_REST, Planner
 from vdequant.temporal.reuse_windows import Grain
-from vdequant.temporal.reuse_worth import DOUBTFUL, DOUBTS, LEARNED, MEASURED, Worth
+from vdequant.temporal.reuse_worth import DOUBTFUL, DOUBTS, LEARNED, MEASURED, SET_UP, Worth
 
 
 def told(whole: float, reused: float, frames: int = LEARNED) -> Worth:
-    """Knows the seconds of both; each begins with one that took long."""
+    """Knows the seconds of both; each begins with what took long."""
     worth = Worth()
     for seconds in (9.0, whole, whole):
         worth.took_whole(seconds)
-    for seconds in (9.0, *[reused] * (frames - 1)):
+    for seconds in (*[9.0] * SET_UP, *[reused] * frames):
         worth.took_planned(seconds)
     return worth
 
 
 def test_what_takes_clearly_longer_than_doing_without_does_not_pay() -> None:
     assert told(whole=1.0, reused=0.4).pays()
-    assert told(whole=1.0, reused=1.05).pays()
+    assert told(whole=1.0, reused=0.95).pays()
     assert not told(whole=1.0, reused=1.3).pays()
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from threading import Lock
 
-LEARNED = 16  # planned frames before anything is asked: the first ones also pay for what is set up once
+SET_UP = 8  # frames that also pay for what is set up once, and are not counted
+LEARNED = 48  # planned frames before anything is asked
 DOUBTFUL = 0.3  # share of a frame that is computed, from which on it may have been cheaper to restore all of it
 DOUBTS = 3  # such frames in a row before whole ones are measured, once
 MEASURED = 4  # whole frames for that
 MEMORY = 0.985  # share of the usual time that is kept a frame: what is dear for a second may be cheap again
-TOLERATED = 1.15  # times what a whole frame takes
+TOLERATED = 1.0  # times what a whole frame takes
 
 
 class Worth:
@@ -22,7 +23,7 @@ class Worth:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._whole, self._reused = _Usual(), _Usual()
+        self._whole, self._reused = _Usual(1), _Usual(SET_UP)
         self._doubts = 0
         self._asked = False
 
@@ -51,20 +52,20 @@ class Worth:
                 return True
             if self._reused.mean <= TOLERATED * self._whole.mean:
                 return True
-            self._reused = _Usual()
+            self._reused = _Usual(SET_UP)
             return False
 
 
 class _Usual:
-    """Mean time of late."""
+    """Mean time of late, without the first frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, set_up: int) -> None:
         self.mean: float | None = None
-        self.count = 0
+        self.count = -set_up
 
     def add(self, seconds: float, frames: int) -> None:
         self.count += frames
-        if self.count == 1:  # the first one pays for what is set up once
+        if self.count <= 0:
             return
-        each, kept = seconds / frames, MEMORY**frames
-        self.mean = each if self.mean is None else kept * self.mean + (1 - kept) * each
+        each, weight = seconds / frames, max(1 - MEMORY**frames, min(1.0, frames / self.count))
+        self.mean = each if self.mean is None else self.mean + weight * (each - self.mean)

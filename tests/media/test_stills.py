@@ -111,6 +111,30 @@ def test_alpha_is_enlarged_and_deepened_with_the_picture() -> None:
     assert fit_alpha(fitted, Layout(4, 2)).int().tolist() == [[0, 0, 255, 255]] * 2
 
 
+def test_a_gif_of_one_picture_is_a_still_and_one_of_two_a_film(tmp_path: Path) -> None:
+    make.animation(tmp_path / "one.gif", [20])
+    make.animation(tmp_path / "two.gif", [20, 20])
+    with Image.open(tmp_path / "one.gif") as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    frame = _only(tmp_path / "one.gif")
+    assert all(np.array_equal(plane.numpy(), pixels[..., i]) for i, plane in enumerate(frame.planes))
+    kinds = []
+    for name in ("one.gif", "two.gif"):
+        with open_source(str(tmp_path / name), Settings()) as source:
+            kinds.append(source.info.kind)
+    assert kinds == ["image", "video"]
+
+
+def test_transparency_of_a_gif_is_kept(tmp_path: Path) -> None:
+    picture = Image.new("P", (4, 2), 1)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((0, 0), 0)
+    picture.save(tmp_path / "a.gif", transparency=0)
+    frame = _only(tmp_path / "a.gif")
+    assert frame.alpha is not None
+    assert frame.alpha.tolist() == [[0, 255, 255, 255], [255] * 4]
+
+
 def test_transparency_dropped_by_the_format_is_a_warning(tmp_path: Path) -> None:
     make.picture(tmp_path / "a.png", alpha=True)
     with open_source(str(tmp_path / "a.png"), Settings()) as source:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vdequant.errors import UsageError
+from vdequant.quantizers.base import MARGIN
 from vdequant.quantizers.palette import PaletteQuantizer, axis_reach
 
 PALETTE = torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.2, 0.4, 0.9]])
@@ -124,3 +125,13 @@ def test_straight_through_moves_the_chosen_colors_by_the_sum_of_their_pixels(bat
         chosen = (result.detach() == color[:, None, None]).all(1, keepdim=True)
         chosen = chosen & torch.tensor([True, not batched])[:, None, None, None]
         torch.testing.assert_close(gradient, (weights * chosen).sum((0, 2, 3)))
+
+
+def test_what_was_moved_into_the_cells_of_colors_one_code_apart_is_found_inside() -> None:
+    palette = torch.tensor([[97, 195, 223], [98, 195, 224], [98, 194, 223], [99, 196, 224], [100, 196, 224.0]]) / 255
+    quantizer = PaletteQuantizer(palette)
+    y = palette[torch.randint(5, (1, 64, 64))].permute(0, 3, 1, 2)
+    cells = quantizer.cells(y)
+    written = (cells.project(y + 8 / 255 * torch.randn_like(y), MARGIN + 0.5 / 65535) * 65535).round() / 65535
+    assert cells.contains(written).all()
+    assert not cells.contains(y + 8 / 255).all()

@@ -15,6 +15,7 @@ from vdequant.media.image import ImageSource
 from vdequant.media.opening import check_file
 from vdequant.media.pipe import Arriving, arriving, is_redirected_file, is_stream, standard_input
 from vdequant.media.raw import stream_format, stream_options
+from vdequant.media.stills import has_one_picture
 from vdequant.media.video_source import VideoSource
 from vdequant.media.webp import WebpSource, is_animated
 from vdequant.settings import Settings
@@ -48,7 +49,7 @@ def open_source(path: str, settings: Settings) -> Source:
         raise InputError(f"{path} cannot be read: {remedy}")
     if is_animated(head):
         return WebpSource(path, settings)
-    if _is_still(head, suffix):
+    if _is_still(head, suffix, path):
         return ImageSource(path, settings.max_pixels)
     return VideoSource(path, settings)
 
@@ -78,11 +79,13 @@ def is_still(path: str) -> bool:
     """Whether a file is one picture, not an animation, by its content."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    return not is_animated(head) and _is_still(head, Path(path).suffix.lower())
+    return not is_animated(head) and _is_still(head, Path(path).suffix.lower(), path)
 
 
-def _is_still(head: bytes, suffix: str) -> bool:
+def _is_still(head: bytes, suffix: str, path: str) -> bool:
     """By content where that is certain; an animated PNG announces itself by acTL before its first pixels."""
+    if head.startswith(b"GIF8"):
+        return has_one_picture(path)
     if head.startswith(b"\x89PNG"):
         return b"acTL" not in head.split(b"IDAT")[0]
     if head.startswith(_STILL_STARTS) or head[8:12] == b"WEBP":

@@ -54,7 +54,7 @@ def decode(
 
 def _read_pixels(data: bytes, name: str) -> Array:
     """``(height, width, 1..4)`` in the order gray or R, G, B, then alpha; uint8 or uint16."""
-    if data[:2] == b"BM" or lies_in_png(data):
+    if data[:2] == b"BM" or data[:4] == b"GIF8" or lies_in_png(data):
         return _with_pil(data, name)
     try:
         found: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -81,6 +81,15 @@ def _with_pil(data: bytes, name: str) -> Array:
     except Exception as error:  # Pillow's readers stumble over damaged files in every way there is
         raise InputError(f"{name} is damaged or not a picture; check what it really is") from error
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def has_one_picture(path: str) -> bool:
+    """Whether a GIF is no animation; damaged ones are left to FFmpeg, which makes more of them."""
+    try:
+        with Image.open(path) as picture:
+            return not getattr(picture, "is_animated", False)
+    except Exception:  # as above
+        return False
 
 
 def turn_of(data: bytes) -> tuple[int, bool]:

@@ -126,6 +126,8 @@ class PaletteCells:
         if len(places):
             near, stored, index = _pixels(x)[places], _pixels(self.stored)[places], self.index[places]
             found = nearest_index(near, self.palette)
+            close = (found != index).nonzero().squeeze(1)  # or so it seems: single precision blurs the narrowest cells
+            found[close] = nearest_index(near[close].double(), self.palette.double())
             inside[places] = torch.where(index >= 0, found == index, (near - stored).abs().amax(1) < 0.5 / 255)
         count, _, height, width = x.shape
         return inside.view(count, 1, height, width).expand(-1, 3, -1, -1)

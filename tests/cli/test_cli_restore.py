@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import cv2
+import make
 import numpy as np
 import pytest
 
@@ -181,3 +182,12 @@ def test_the_suggested_output_is_never_the_input(frames_folder: Path) -> None:
     assert suggested_output("a/game.mp4") == "a/game_restored.mp4"
     assert suggested_output("-") == "restored.mp4"
     assert suggested_output(str(frames_folder)) == f"{frames_folder}_restored"
+
+
+def test_what_a_name_becomes_is_told_by_what_the_file_holds(tmp_path: Path) -> None:
+    make.animation(tmp_path / "one.gif", [20])
+    make.animation(tmp_path / "two.gif", [20, 20])
+    make.picture(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "b.tga")
+    names = batch_outputs([str(tmp_path / name) for name in ("one.gif", "two.gif", "b.tga", "missing.pcx")], "out")
+    assert [Path(name).name for name in names] == ["one.png", "two.mp4", "b.png", "missing.png"]

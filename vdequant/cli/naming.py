@@ -8,8 +8,6 @@ from pathlib import Path
 
 from vdequant.errors import UsageError
 
-PICTURES = (".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".bmp")
-
 
 def is_folder_name(path: str) -> bool:
     """Whether ``path`` means a directory: it is one, or is spelled like one."""
@@ -20,7 +18,18 @@ def default_suffix(source: str, video: str = ".mp4") -> str:
     """What an input becomes by default: ``.png`` for a picture, "" for a folder of frames, else ``video``."""
     if os.path.isdir(source):
         return ""
-    return ".png" if Path(source).suffix.lower() in PICTURES else video
+    return ".png" if _is_picture(source) else video
+
+
+def _is_picture(source: str) -> bool:
+    """By content: a GIF may be a picture or a film, and so may a PNG; by its ending where it cannot be read."""
+    from vdequant.media.containers import READABLE_PICTURES
+    from vdequant.media.source import is_still
+
+    try:
+        return is_still(source)
+    except OSError:
+        return Path(source).suffix.lower() in READABLE_PICTURES
 
 
 def suggested_output(source: str, done: str = "restored", video: str = ".mp4") -> str:

@@ -20,7 +20,7 @@ from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
-from vdequant.quantizers.snapping import NEARLY_ALL
+from vdequant.quantizers.snapping import NEARLY_ALL, SnappedQuantizer
 from vdequant.schedule.device import Engine
 from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
@@ -63,7 +63,11 @@ def as_frame(recipe: Recipe, y: Tensor, restored: Tensor, known: Cells | None = 
     own = isinstance(recipe.quantizer, OwnPalettes)  # a part of a picture does not have its palette
     pixelwise = recipe.quantizer.period == 1 and not recipe.dithered and not own
     cells = partial(cells_of, recipe) if known is None else lambda _: known
-    return RestoredFrame(y, restored, cells, pixelwise, recipe.fidelity, margin_of(recipe), origin=known)
+    certain = None
+    # At its own size a picture in 4:2:0 has too little color for anybody to be certain.
+    if isinstance(recipe.quantizer, SnappedQuantizer) and recipe.grid is not None and recipe.grid.enlarged:
+        certain = recipe.quantizer.clean
+    return RestoredFrame(y, restored, cells, pixelwise, recipe.fidelity, margin_of(recipe), known, certain)
 
 
 class SmoothingWriter:

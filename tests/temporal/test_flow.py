@@ -141,3 +141,21 @@ def test_what_is_carried_along_stays_in_its_cell() -> None:
     moving = torch.cat(stored)
     inside = TOLERANCE.cells(moving).contains(run(stored))
     assert inside.float().mean() > 0.98
+
+
+def test_where_colors_are_certain_another_one_is_shown_at_once_however_near_it_is() -> None:
+    stored = [place()] * 3 + [place()]
+    stored[3] = stored[3].clone()
+    stored[3][..., 24:40, 24:40] += 2 / 255
+    certain = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+    certain[..., :32] = True
+    shown = {}
+    for known in (True, False):
+        flow = Flow()
+        told = (lambda _: certain) if known else None
+        frames = [RestoredFrame(y, y.clone(), TOLERANCE.cells, certain=told) for y in stored]
+        shown[known] = [done.restored for frame in frames for done in flow.push(frame)][-1]
+    left, right = (..., slice(24, 40), slice(24, 32)), (..., slice(24, 40), slice(32, 40))
+    assert torch.equal(shown[True][left], stored[3][left])
+    assert torch.equal(shown[True][right], shown[False][right])
+    assert (shown[False][left] < stored[3][left] - 1 / 255).all()

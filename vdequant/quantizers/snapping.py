@@ -181,6 +181,10 @@ class SnappedQuantizer:
 
     def cells(self, y: Tensor) -> MixedCells:
         """The inner cell of each clean color, the tolerance around each other one."""
+        return MixedCells(self.inner.cells(y), self.loose.cells(y), self.clean(y), self.lossy)
+
+    def clean(self, y: Tensor) -> Tensor:
+        """Which pixels of stored pictures ``(N, 3, H, W)`` have a clean color: boolean ``(N, 1, H, W)``."""
         check_picture(y, "y")
         if y.device not in self._tables:
             self._tables[y.device] = self._known.to(y.device)
@@ -189,5 +193,4 @@ class SnappedQuantizer:
         codes = whole.int()
         packed = ((codes[:, 0] << 16) | (codes[:, 1] << 8) | codes[:, 2]).flatten()
         known = self._tables[y.device].index_select(0, packed).view(len(y), 1, *y.shape[-2:])
-        clean = known & ((scaled - whole).abs().amax(1, keepdim=True) < 0.01)
-        return MixedCells(self.inner.cells(y), self.loose.cells(y), clean, self.lossy)
+        return known & ((scaled - whole).abs().amax(1, keepdim=True) < 0.01)

@@ -26,6 +26,8 @@ class RestoredFrame:
         pixelwise: a pixel's cell depends on its own stored color alone, not on its neighbors (dither, JPEG).
         fidelity, margin: how far pictures are moved into the cells, see :func:`~vdequant.quantizers.base.toward_cells`.
         origin: whatever the caller wants back with the frame; nobody here looks at it.
+        certain: which pixels ``(1, 1, H, W)`` of a stored picture have exactly the color from before a lossy codec;
+            None where nobody can tell. Asked only when it is needed.
     """
 
     y: Tensor
@@ -35,6 +37,7 @@ class RestoredFrame:
     fidelity: float = 1.0
     margin: float = MARGIN
     origin: object = None
+    certain: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         check_picture(self.y, "y")

@@ -121,6 +121,8 @@ class Flow:
         limits = standing(now.edges, before.look.edges, strictness, quiet > KNOWN)
         mean, seen = before.mean, before.seen
         trust = alike(_change(now, before.look.colors, before.look.luma, mean), limits, now.worth)
+        if frame.certain is not None:  # then another color is another thing, however near it is
+            trust[_planes_differ(now.colors, before.look.colors) & frame.certain(frame.y)[0, 0].cpu().numpy()] = 0
         carried = None
         if (step > CHANGED).mean() > WORTH_FLOW:
             motion = self._find_motion(_codes(now.luma), _codes(before.look.luma))
@@ -197,6 +199,11 @@ def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[
     np.copyto(mean, before.mean, where=~take)
     seen = np.where(take, np.minimum(seen, MOST_SEEN_MOVING * now.worth), before.seen)
     return mean, seen, np.where(take, along, trust), take
+
+
+def _planes_differ(one: Floats, other: Floats) -> Mask:
+    """Where colors ``(3, H, W)`` are not the same."""
+    return np.asarray((one[0] != other[0]) | (one[1] != other[1]) | (one[2] != other[2]))
 
 
 def _luma(colors: Floats) -> Floats:

@@ -15,6 +15,7 @@ from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
 from vdequant.restorers.base import Needs
 from vdequant.restorers.cellnet import CellnetSmall
@@ -120,10 +121,13 @@ def test_a_restorer_that_needs_whole_blocks_leaves_the_last_ones_in_their_cells(
     assert quantizer.cells(y).contains(restore_native(recipe, y)).all()
 
 
+@pytest.mark.parametrize("snapped", [False, True])
 @pytest.mark.parametrize("dithered", [False, True])
-def test_drawn_tiles_stay_as_they_were_stored_unless_they_are_dither(dithered: bool) -> None:
-    colors = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.3, 0.1], [1.0, 1.0, 1.0]])
-    quantizer = PaletteQuantizer(colors)
+def test_drawn_tiles_stay_as_they_were_stored_unless_they_are_dither(dithered: bool, snapped: bool) -> None:
+    colors = torch.tensor([[0, 0, 0], [128, 77, 26], [255, 255, 255.0]]) / 255
+    quantizer: Quantizer = PaletteQuantizer(colors)
+    if snapped:
+        quantizer = SnappedQuantizer(colors, quantizer, 4 / 255, 0.99)
     y = colors[torch.randint(3, (8, 8), generator=torch.Generator().manual_seed(4))].permute(2, 0, 1)[None]
     y = y.repeat(1, 1, 1, 4)
     y = torch.cat([y, torch.zeros(1, 3, 16, 32)], dim=-2)

@@ -27,7 +27,7 @@ from vdequant.quantizers.jpeg_varying import VaryingJpeg
 from vdequant.quantizers.mean_cells import MeanCells, dithered_cells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.snapping import Snap
+from vdequant.quantizers.snapping import Snap, SnappedQuantizer
 from vdequant.quantizers.strokes import kept_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
 from vdequant.quantizers.windows import WINDOW
@@ -302,6 +302,8 @@ def keep_drawn(
         kept = torch.where(drawn, y, restored)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
+    if isinstance(quantizer, SnappedQuantizer):
+        quantizer = quantizer.inner
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored
     return with_textures(y, restored, repeated_textures(y if codes is None else torch.stack(codes, 1)))

@@ -55,26 +55,29 @@ class Snap:
             RGB ``(N, 3, h, w)`` float32 in [0, 1], and which pixels are sure, ``(N, 1, h, w)``.
         """
         labels = self._labels(codes)
-        decoded = codes_to_rgb(codes.movedim(-3, -1), self.layout, self.matrix).clamp_(0, 1)
         sure = labels >= 0
-        clean = self.colors.to(decoded)[labels.clamp(min=0)]
-        rgb = torch.where(sure[..., None], clean, decoded)
+        colors = self.colors.to(codes.device, torch.float32)
+        rgb = colors.index_select(0, labels.clamp(min=0).flatten().int()).view(*labels.shape, 3)
+        others = (~sure).flatten().nonzero().squeeze(1)
+        if len(others):
+            decoded = codes_to_rgb(codes.movedim(-3, -1).reshape(-1, 3)[others], self.layout, self.matrix)
+            rgb.view(-1, 3)[others] = decoded.clamp_(0, 1)
         return rgb.movedim(-1, -3).contiguous(), sure[:, None]
 
     def _labels(self, codes: Tensor) -> Tensor:
         """``(N, h, w)`` index of the sure color or UNSURE, by a table that fills with the codes that occur."""
-        whole = codes.round().clamp(0, 255).int()
-        packed = ((whole[..., 0, :, :] << 16) | (whole[..., 1, :, :] << 8) | whole[..., 2, :, :]).long()
+        whole = codes.round().clamp_(0, 255).int()
+        packed = (whole[..., 0, :, :] << 16) | (whole[..., 1, :, :] << 8) | whole[..., 2, :, :]
         if codes.device not in self._tables:
             self._tables[codes.device] = torch.full((1 << 24,), UNKNOWN, dtype=torch.int16, device=codes.device)
         table = self._tables[codes.device]
-        labels = table[packed]
+        labels = table.index_select(0, packed.flatten())
         new = labels == UNKNOWN
         if bool(new.any()):
-            keys = torch.unique(packed[new])
+            keys = torch.unique(packed.flatten()[new]).long()
             table[keys] = self._judge(torch.stack([keys >> 16, (keys >> 8) & 255, keys & 255], dim=1))
-            labels = table[packed]
-        return labels.long()
+            labels = table.index_select(0, packed.flatten())
+        return labels.view_as(packed)
 
     def _judge(self, codes: Tensor) -> Tensor:
         """Label of each of ``(U, 3)`` codes, int16."""

@@ -99,7 +99,7 @@ def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
         worth: how far each pixel's color is to be believed, see :func:`worth_of`.
     """
     same = (np.abs(change.luma) <= limits.luma) & (np.abs(change.drift) <= limits.luma)
-    same &= np.maximum(largest(change.colors), largest(change.drifts)) * 255 <= limits.color
+    same &= np.maximum(_largest(change.colors), _largest(change.drifts)) * 255 <= limits.color
     if limits.known is not None:
         same &= _held(same) | limits.known
     weight = same.astype(np.float32)
@@ -120,7 +120,7 @@ def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
 
 def _mean_size(changes: Iterable[Floats], weight: Floats, weights: Floats, side: int) -> Floats:
     """Largest size ``(H, W)`` of the weighted means of ``changes`` ``(H, W)`` over neighborhoods."""
-    found = largest([blurred(change * weight, side) for change in changes])
+    found = _largest([blurred(change * weight, side) for change in changes])
     found /= np.maximum(weights, 1e-3)
     return found
 
@@ -147,7 +147,7 @@ def _held(same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
 
-def largest(planes: Floats | Sequence[Floats]) -> Floats:
+def _largest(planes: Floats | Sequence[Floats]) -> Floats:
     """Largest size ``(H, W)`` over ``planes`` ``(C, H, W)``."""
     found = np.abs(planes[0])
     for plane in planes[1:]:

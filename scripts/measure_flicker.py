@@ -1,9 +1,12 @@
 """Flicker and warping error of lossy clips, frame by frame and smoothed (the README's figures).
 
-python scripts/measure_flicker.py LOSSLESS_CLIP... [--crf 25] [--frames 120] [--skip 60] [--restorer cellnet-s]
+python scripts/measure_flicker.py LOSSLESS_CLIP... [--crf 25] [--enlarge 4] [--frames 120] [--skip 60]
+    [--restorer cellnet-s]
 
 Each lossless clip is compressed by x264 in 4:2:0 and restored with ``--temporal off`` and ``flow``; the clip itself is
-the truth. With ``--crf -1`` it is restored itself, with ``off`` and ``lock``; "nothing" is the input as it is.
+the truth. With ``--crf -1`` it is restored itself, with ``off`` and ``lock``; "nothing" is the input as it is. With
+``--enlarge`` it is enlarged before it is compressed, as recorders do, restored with ``lock`` as well, and compared by
+one sample of each native pixel.
 """
 
 from __future__ import annotations
@@ -28,10 +31,11 @@ from vdequant.settings import Settings
 LOSSLESS = -1  # in place of a crf
 
 
-def pictures_of(path: Path) -> Tensor:
-    """``(T, 3, H, W)`` float32 in [0, 1]."""
+def pictures_of(path: Path, times: int = 1) -> Tensor:
+    """``(T, 3, H, W)`` float32 in [0, 1]; of an enlarged clip the middle of each native pixel."""
+    own = (..., slice(times // 2, None, times), slice(times // 2, None, times))
     with open_source(str(path), Settings()) as source:
-        return torch.stack([to_rgb(item.planes, item.layout) for item in source if isinstance(item, Frame)])
+        return torch.stack([to_rgb(item.planes, item.layout)[own] for item in source if isinstance(item, Frame)])
 
 
 def cut(clip: Path, target: Path, skip: int, frames: int) -> None:
@@ -41,9 +45,10 @@ def cut(clip: Path, target: Path, skip: int, frames: int) -> None:
     subprocess.run([*words, "-c:v", "ffv1", target], check=True)
 
 
-def compress(clip: Path, target: Path, crf: int) -> None:
+def compress(clip: Path, target: Path, crf: int, times: int) -> None:
     """x264 as recorders use it."""
-    words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-fps_mode", "passthrough", "-vf", "format=yuv420p"]
+    chain = f"scale=iw*{times}:ih*{times}:flags=neighbor,format=yuv420p"
+    words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-fps_mode", "passthrough", "-vf", chain]
     subprocess.run([*words, "-c:v", "libx264", "-crf", str(crf), target], check=True)
 
 
@@ -64,17 +69,17 @@ def measure(clip: Path, folder: Path, args: argparse.Namespace) -> None:
     if lossless:
         given = original
     else:
-        compress(original, given, args.crf)
+        compress(original, given, args.crf, args.enlarge)
     truth = pictures_of(original)
     row(clip.stem, "the truth", truth, truth)
-    row(clip.stem, "nothing", pictures_of(given), truth)
-    for temporal in ("off", "lock" if lossless else "flow"):
+    row(clip.stem, "nothing", pictures_of(given, args.enlarge), truth)
+    for temporal in ("off", *(("lock",) if lossless or args.enlarge > 1 else ()), *(() if lossless else ("flow",))):
         settings = Settings(
             restorer=args.restorer, temporal=temporal, lossless=True, bits=16, scale=1, overwrite=True, device="cpu"
         )
         done = restore(str(given), str(target), settings)
         certificate = "" if done.certificate is None else f"{done.certificate:.2%} in cells, {done.fps:.1f} fps"
-        row(clip.stem, f"{done.restorer}, {temporal}", pictures_of(target), truth, certificate)
+        row(clip.stem, f"{done.restorer}, {temporal}", pictures_of(target, args.enlarge), truth, certificate)
 
 
 def main() -> None:
@@ -82,10 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+", help="lossless clips at native size")
     parser.add_argument("--crf", type=int, default=25, help="of x264; -1 for the lossless clip itself")
+    parser.add_argument("--enlarge", type=int, default=1, help="whole number of times, before compressing")
     parser.add_argument("--frames", type=int, default=120, help="of each clip")
     parser.add_argument("--skip", type=int, default=60, help="frames left out at its beginning")
     parser.add_argument("--restorer", default="cellnet-s", help="see vdequant --help")
     args = parser.parse_args()
+    if args.crf == LOSSLESS and args.enlarge > 1:
+        parser.error("--enlarge is for clips that are compressed; give a --crf of 0 or more")
     print("| clip | method | PSNR | flicker, codes² | E_warp x 1e5 | |\n| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for clip in args.clips:

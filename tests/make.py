@@ -202,6 +202,17 @@ def animation(path: Path, durations: Sequence[int]) -> None:
     rest[0].save(path, kind, save_all=True, append_images=rest[1:], duration=list(durations), loop=0)
 
 
+def bare_h263() -> bytes:
+    """Eight pictures that FFmpeg knows by 22 bits, as one in 10,000 pieces of noise has them."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="h263") as container:
+        stream = container.add_stream("h263", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        frames = [av.VideoFrame.from_ndarray(np.full((96, 128, 3), n * 20, np.uint8)) for n in range(8)]
+        container.mux([packet for frame in (*frames, None) for packet in stream.encode(frame)])
+    return out.getvalue()
+
+
 def damaged_clip(path: Path, count: int, bad: Sequence[int]) -> list[int]:
     """A clip whose packets numbered in ``bad`` hold noise instead of pictures; returns all time stamps."""
     good = io.BytesIO()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from make import clip as write_clip
-from make import enlarged_clip, grained, sound, tile_scene
+from make import enlarged_clip, grained, sound
 
 from vdequant.color import to_rgb
 from vdequant.frames import Frame
@@ -19,7 +19,6 @@ from vdequant.metrics.temporal import flicker
 from vdequant.observing import Observer
 from vdequant.pipeline import Summary, restore
 from vdequant.planning import Plan
-from vdequant.quantizers.snapping import NEARLY_ALL
 from vdequant.settings import Settings
 from vdequant.temporal.chain import Chain, make_smoother
 
@@ -84,15 +83,6 @@ def test_a_lossy_clip_is_smoothed_along_the_flow(tmp_path: Path) -> None:
     summary, found = run(tmp_path / "in.mp4", tmp_path / "out.mkv")
     assert summary.temporal == "flow"
     assert len(found) == summary.frames == 8
-
-
-def test_a_lossy_clip_whose_colors_are_nearly_all_those_from_before_its_codec_is_locked(tmp_path: Path) -> None:
-    colors = [(239, 198, 156), (66, 115, 231), (16, 115, 231), (255, 255, 255), (222, 165, 99), (49, 57, 57)]
-    enlarged_clip(tmp_path / "in.mp4", [tile_scene(colors, moment // 3, (96, 128)) for moment in range(9)])
-    summary, _ = run(tmp_path / "in.mp4", tmp_path / "out.mkv")
-    assert summary.snapped is not None
-    assert summary.snapped >= NEARLY_ALL
-    assert summary.temporal == "lock"
 
 
 @pytest.mark.parametrize("reuse", [True, False])

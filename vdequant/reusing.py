@@ -234,8 +234,7 @@ class ReusingWork:
     def _learn(self, jobs: list[Job], seconds: float) -> None:
         """From what frames took, as the planner decides by it whether to go on."""
         if all(job.plan.whole and not job.plan.kept for job in jobs):
-            for _ in jobs:
-                self._worth.took_whole(seconds / len(jobs))
+            self._worth.took_whole(seconds, len(jobs))
         else:
             self._worth.took_planned(seconds + sum(job.took for job in jobs), len(jobs))
 

@@ -20,7 +20,7 @@ from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
-from vdequant.quantizers.snapping import NEARLY_ALL, SnappedQuantizer
+from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.schedule.device import Engine
 from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
@@ -48,8 +48,6 @@ def choose_temporal(
         return "flow", "every palette shows one place in another way"
     if finding.lossless:
         return "lock", "no codec in the way: equal colors in one place are equal"
-    if finding.recovery is not None and finding.recovery.sure >= NEARLY_ALL:
-        return "lock", "nearly all pixels have the colors from before the codec"
     return "flow", "a codec shows one place in ever other ways"
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import make
 import numpy as np
 import pytest
 import record_captures
@@ -161,21 +162,10 @@ def test_raw_pictures_come_in_as_they_are_described(through: Any, tmp_path: Path
     assert frames[3].to_ndarray(format="rgb24").mean() == pytest.approx(picture(3).mean(), abs=4)
 
 
-def bare_h263() -> bytes:
-    """A stream that FFmpeg knows by 22 bits, as one in 10,000 pieces of noise has them."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="h263") as container:
-        stream = container.add_stream("h263", rate=30)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        frames = [av.VideoFrame.from_ndarray(np.full((96, 128, 3), n * 20, np.uint8)) for n in range(8)]
-        container.mux([packet for frame in (*frames, None) for packet in stream.encode(frame)])
-    return out.getvalue()
-
-
 UNDESCRIBED = {
     "raw pictures": lambda: b"".join(picture(number).tobytes() for number in range(3)),
     "noise": lambda: np.random.default_rng(0).bytes(5000),
-    "what may be bare H.263 or noise": bare_h263,
+    "what may be bare H.263 or noise": make.bare_h263,
     "words of a song": lambda: b"[00:12.00]Line\n[00:17.20]More\n" * 9,
 }
 

@@ -176,12 +176,8 @@ def test_samples_are_spread_over_the_whole_clip(tmp_path: Path) -> None:
 
 
 def test_a_bare_stream_that_noise_resembles_is_believed_where_its_name_says_the_same(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "a.h263"), "w") as out:
-        stream = out.add_stream("h263", rate=30)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        frames = [av.VideoFrame.from_ndarray(np.full((96, 128, 3), n * 20, np.uint8)) for n in range(8)]
-        out.mux([packet for frame in (*frames, None) for packet in stream.encode(frame)])
-    (tmp_path / "a.dat").write_bytes((tmp_path / "a.h263").read_bytes())
+    for name in ("a.h263", "a.dat"):
+        (tmp_path / name).write_bytes(make.bare_h263())
     assert len(_read(tmp_path / "a.h263")[1]) == 8
     with pytest.raises(InputError, match=r"looks like bare h263, as noise may; .* end in \.h263"):
         open_container(str(tmp_path / "a.dat"))

@@ -26,10 +26,11 @@ def test_what_takes_clearly_longer_than_doing_without_does_not_pay() -> None:
     assert not told(whole=1.0, reused=1.3).pays()
 
 
-def test_nothing_is_said_of_what_was_measured_too_little_and_all_is_measured_again_after_a_no() -> None:
+def test_nothing_is_said_of_what_was_measured_too_little_or_is_to_be_measured_again() -> None:
     assert told(whole=1.0, reused=2.0, frames=LEARNED - 1).pays()
     worth = told(whole=1.0, reused=2.0)
     assert not worth.pays()
+    worth.ask_again()
     assert worth.pays()
 
 

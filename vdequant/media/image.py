@@ -7,6 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from PIL import Image
+
 from vdequant.frames import Frame, SidePacket, SourceInfo
 from vdequant.media.containers import PICTURES_WITH_ALPHA
 from vdequant.media.contracts import Finished
@@ -48,6 +50,15 @@ class ImageSource(ClosesAtExit):
     def sample(self, count: int) -> list[Frame]:
         """The picture itself."""
         return [self._frame][:count]
+
+
+def is_still_gif(path: str) -> bool:
+    """Whether a GIF is no animation; damaged ones are left to FFmpeg, which makes more of them."""
+    try:
+        with Image.open(path) as picture:
+            return not getattr(picture, "is_animated", False)
+    except Exception:  # Pillow's readers stumble over damaged files in every way there is
+        return False
 
 
 def picture_bytes(frame: Frame, plan: OutputPlan, suffix: str) -> tuple[bytes, bool]:

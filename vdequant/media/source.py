@@ -11,11 +11,10 @@ from vdequant.media.containers import READABLE_PICTURES, REFUSED_INPUTS
 from vdequant.media.contracts import Source
 from vdequant.media.folder import FolderSource
 from vdequant.media.frame_list import is_list_file
-from vdequant.media.image import ImageSource
+from vdequant.media.image import ImageSource, is_still_gif
 from vdequant.media.opening import check_file
 from vdequant.media.pipe import Arriving, arriving, is_redirected_file, is_stream, standard_input
 from vdequant.media.raw import stream_format, stream_options
-from vdequant.media.stills import has_one_picture
 from vdequant.media.video_source import VideoSource
 from vdequant.media.webp import WebpSource, is_animated
 from vdequant.settings import Settings
@@ -85,7 +84,7 @@ def is_still(path: str) -> bool:
 def _is_still(head: bytes, suffix: str, path: str) -> bool:
     """By content where that is certain; an animated PNG announces itself by acTL before its first pixels."""
     if head.startswith(b"GIF8"):
-        return has_one_picture(path)
+        return is_still_gif(path)
     if head.startswith(b"\x89PNG"):
         return b"acTL" not in head.split(b"IDAT")[0]
     if head.startswith(_STILL_STARTS) or head[8:12] == b"WEBP":

@@ -83,15 +83,6 @@ def _with_pil(data: bytes, name: str) -> Array:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def has_one_picture(path: str) -> bool:
-    """Whether a GIF is no animation; damaged ones are left to FFmpeg, which makes more of them."""
-    try:
-        with Image.open(path) as picture:
-            return not getattr(picture, "is_animated", False)
-    except Exception:  # as above
-        return False
-
-
 def turn_of(data: bytes) -> tuple[int, bool]:
     """How :func:`decode` sets a photograph upright: quarter turns counter-clockwise, then mirrored left to right."""
     return _TURNS.get(_orientation(data), (0, False))

@@ -10,6 +10,8 @@ chroma sample lies within one native pixel and never saw its neighbors.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -25,17 +27,18 @@ def _middle_of_three(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(a, b), torch.minimum(torch.maximum(a, b), c))
 
 
-def _picks(axis: Axis, device: torch.device) -> list[Tensor]:
+@lru_cache(maxsize=8)
+def _picks(axis: Axis, device: torch.device) -> tuple[Tensor, ...]:
     """Which samples decide on every run: the middle three of odd runs, the middle two of even ones.
 
     The outer samples of a native pixel are those in which a codec mixes in its neighbors. A run of 1 is its own middle.
     """
     starts, widths = run_starts(axis, device)
     if axis.even == 1:
-        return [starts]
+        return (starts,)
     first = starts + (widths - 2 - widths % 2).clamp(min=0) // 2
-    picks = [first, first + (widths > 1).long()]
-    return picks if axis.even and axis.even % 2 == 0 else [*picks, first + 2 * (widths > 2).long()]
+    picks = first, first + (widths > 1).long()
+    return picks if axis.even and axis.even % 2 == 0 else (*picks, first + 2 * (widths > 2).long())
 
 
 def _decided(picked: list[Tensor], axis: Axis, dim: int) -> Tensor:

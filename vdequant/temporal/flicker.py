@@ -39,7 +39,7 @@ class Returning:
         self._flashed: Tensor | None = None
 
     def restart(self, y: Tensor) -> None:
-        """``y`` ``(1, 3, H, W)`` is the first picture of a shot."""
+        """``y`` ``(1, 3, H, W)`` is the first picture of a shot, or the same as the one before."""
         self._stored, self._flashed = [y], None
 
     def __call__(self, y: Tensor) -> NDArray[np.bool_] | None:

@@ -105,12 +105,12 @@ class Flow:
             self._before = _Before(now, now.fresh, now.worth, np.zeros_like(now.luma), frame.restored)
             self._returning.restart(frame.y)
             return [frame]
-        phases = self._returning(frame.y)
         if torch.equal(before.look.y, frame.y):
+            self._returning.restart(frame.y)  # nothing that stands still for two frames alternates
             before.seen = np.minimum(before.seen + before.look.worth, MOST_SEEN)
             before.quiet = _quieter(before.quiet, np.ones_like(before.quiet))
             return [replace(frame, restored=before.value)]
-        self._before = self._smoothed(frame, before, phases)
+        self._before = self._smoothed(frame, before, self._returning(frame.y))
         return [replace(frame, restored=self._before.value)]
 
     def _smoothed(self, frame: RestoredFrame, before: _Before, phases: Mask | None) -> _Before:

@@ -94,6 +94,7 @@ class _Rest:
     def learn(self, share: float) -> None:
         """From the share of a frame that had to be computed."""
         if not self._worth.pays():
+            self._worth.ask_again()
             self.left, self._without = self._without, min(LONGEST_WITHOUT, 2 * self._without)
         elif self._worth.wants_whole(share):
             self.left = MEASURED + 1

@@ -27,10 +27,10 @@ class Worth:
         self._doubts = 0
         self._asked = False
 
-    def took_whole(self, seconds: float) -> None:
-        """A frame of which nothing was planned took so long."""
+    def took_whole(self, seconds: float, frames: int = 1) -> None:
+        """Frames of which nothing was planned took so long together."""
         with self._lock:
-            self._whole.add(seconds, 1)
+            self._whole.add(seconds, frames)
 
     def took_planned(self, seconds: float, frames: int = 1) -> None:
         """Frames took so long together, plans included."""
@@ -46,14 +46,17 @@ class Worth:
             return asks
 
     def pays(self) -> bool:
-        """False when planned frames take longer than whole ones; what planned ones took is forgotten then."""
+        """False when planned frames take longer than whole ones."""
         with self._lock:
-            if self._whole.mean is None or self._reused.mean is None or self._reused.count < LEARNED:
+            whole, reused = self._whole.mean, self._reused.mean
+            if whole is None or reused is None or self._reused.count < LEARNED:
                 return True
-            if self._reused.mean <= TOLERATED * self._whole.mean:
-                return True
+            return reused <= TOLERATED * whole
+
+    def ask_again(self) -> None:
+        """Forget what planned frames took: what comes may be of another kind."""
+        with self._lock:
             self._reused = _Usual(SET_UP)
-            return False
 
 
 class _Usual:

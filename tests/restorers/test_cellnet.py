@@ -17,6 +17,7 @@ from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.windows import local_mean
 from vdequant.restorers.base import Parted
@@ -134,6 +135,16 @@ def test_black_and_white_side_by_side_become_the_shade_between(
     with torch.inference_mode():
         answer = restorer().restore(y, quantizer.cells(y))
     assert (answer - truth).square().mean().sqrt() < 0.3 * (y - truth).square().mean().sqrt()
+
+
+@pytest.mark.parametrize("name", ["cellnet-s", "cellnet-m", "cellnet-l"])
+@pytest.mark.parametrize("shade", [0.0, 1.0], ids=["black", "white"])
+@pytest.mark.parametrize("codes", [2, 4, 8])
+def test_what_is_flat_and_black_or_white_behind_a_codec_stays_so(name: str, shade: float, codes: int) -> None:
+    y = torch.full((1, 3, 40, 40), shade)
+    with torch.inference_mode():
+        found = load_restorer(name).restore(y, ToleranceQuantizer(codes / 255).cells(y))
+    assert (found - y).abs().mean() < 0.5 / 255  # the middle of what is left of the cell would be codes / 2 off
 
 
 def test_networks_of_before_are_told_each_colors_own_reach(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from torch import Tensor
 from vdequant.temporal.alike import MOVING, Change, Edges, Floats, alike, blurred, edges_of, standing, worth_of
 from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
+from vdequant.temporal.explained import explained
 from vdequant.temporal.flicker import Returning
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
@@ -38,6 +40,13 @@ REGION = 31  # pixels a side of a region that moves as a whole
 GOING, RESTING = 0.7, 0.35  # it does where the flow leaves less of its change, and less of it is unchanged
 GOING_NEAR = 0.8  # what the flow may leave of a pixel's neighborhood there, however quiet it was
 MOST_CHANGE = 24.0  # codes of a pixel that count for its region
+RESTS, RESTS_SURELY = 0.25, 0.5  # share of quiet in a region from which on some of it, and all, may stand still
+BY_NOISE, BY_MOVEMENT = 0.06, 0.12  # share of a change explained by movement or light: by chance at most, and clearly
+COARSE, SURROUNDINGS = 4, 5  # pixels a side of a coarser picture's, and its pixels a side whose drift the mean follows
+DRIFT_BY_CONTRAST, DRIFT_BY_NOISE = 0.14, 0.6  # shares of the contrast there, and of the rest of the change, to exceed
+SMOOTH = 16.0  # contrast at which what moved by parts of a pixel, and was interpolated, counts half
+MANY = 0.1  # share of a picture from which on it is faster to project all of it
+WHOLE = 0.01  # pixels off a whole number of them
 STRICTER = 1.5  # by how much limits are tighter where every frame brings changes
 MOST_SEEN = 64.0  # looks after which the mean forgets
 MOST_SEEN_MOVING = 3.0  # the same along the flow, whose errors add up
@@ -123,6 +132,7 @@ class Flow:
         trust = alike(_change(now, before.look.colors, before.look.luma, mean), limits, now.worth)
         if frame.certain is not None:  # then another color is another thing, however near it is
             trust[_planes_differ(now.colors, before.look.colors) & frame.certain(frame.y)[0, 0].cpu().numpy()] = 0
+        trust *= _rests(now.luma, before.look.luma, quiet, step)
         carried = None
         if (step > CHANGED).mean() > WORTH_FLOW:
             motion = self._find_motion(_codes(now.luma), _codes(before.look.luma))
@@ -133,7 +143,7 @@ class Flow:
             trust[phases] = 0  # what alternates is kept: each phase as it is restored
         seen = seen * trust
         share = now.worth / (seen + now.worth)
-        mean = np.clip(mean + (now.fresh - mean) * share, 0, 1)
+        mean = np.clip(_followed(mean + (now.fresh - mean) * share, now), 0, 1)
         value = torch.from_numpy(mean)[None].to(frame.restored)
         if carried is not None and carried.any():
             value = _limited(value, frame, torch.from_numpy(carried).to(value.device))
@@ -150,7 +160,7 @@ def _look(frame: RestoredFrame) -> _Look:
 
 def _limited(value: Tensor, frame: RestoredFrame, where: Tensor) -> Tensor:
     """``value`` moved into the frame's cells ``where`` ``(H, W)`` says so."""
-    if not frame.pixelwise:
+    if not frame.pixelwise or where.float().mean() > MANY:
         return torch.where(where, frame.limited(value), value)
     some = replace(frame, y=frame.y[..., where][:, :, None], restored=frame.restored[..., where][:, :, None])
     value[..., where] = some.limited(value[..., where][:, :, None])[:, :, 0]
@@ -160,6 +170,34 @@ def _limited(value: Tensor, frame: RestoredFrame, where: Tensor) -> Tensor:
 def _quieter(quiet: Floats, unchanged: Floats | Mask) -> Floats:
     """In which share of frames pixels are left alone, with one more frame."""
     return np.asarray(quiet * QUIET_FALL + unchanged * (QUIET_RISE + quiet * (1 - QUIET_RISE - QUIET_FALL)))
+
+
+def _rests(now: Floats, before: Floats, quiet: Floats, step: Floats) -> Floats:
+    """How sure it is ``(H, W)`` that a region stands still: most of it is quiet, or what changed is noise."""
+    rests = (blurred(quiet, REGION) - RESTS) / np.float32(RESTS_SURELY - RESTS)
+    if rests.min() < 1:
+        by_chance = BY_MOVEMENT - explained(now, before, step < MAY_STAND)
+        np.maximum(rests, by_chance / np.float32(BY_MOVEMENT - BY_NOISE), out=rests)
+    return np.asarray(rests.clip(0, 1), np.float32)
+
+
+def _followed(mean: Floats, now: _Look) -> Floats:
+    """``mean`` moved toward the look where its surroundings drift; never past it."""
+    gaps = now.fresh - mean
+    by_edges = _around(now.edges.mixed) * np.float32(DRIFT_BY_CONTRAST / 255)
+    for plane, gap in zip(mean, gaps, strict=True):
+        drift = _around(gap)
+        least = by_edges + _around(np.abs(gap - drift)) * np.float32(DRIFT_BY_NOISE)
+        np.copysign(np.maximum(np.abs(drift) - least, 0), drift, out=drift)
+        plane += np.clip(drift, np.minimum(gap, 0), np.maximum(gap, 0))
+    return mean
+
+
+def _around(plane: Floats) -> Floats:
+    height, width = plane.shape
+    small = cv2.resize(plane, (max(width // COARSE, 1), max(height // COARSE, 1)), interpolation=cv2.INTER_AREA)
+    small = blurred(blurred(small, SURROUNDINGS), SURROUNDINGS)  # twice: one blur alone turns fine waves around
+    return np.asarray(cv2.resize(small, (width, height)), np.float32)
 
 
 def _change(now: _Look, colors: Floats, luma: Floats, mean: Floats) -> Change:
@@ -195,6 +233,9 @@ def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[
     *means, seen = motion.fetch_planes([*before.mean, before.seen])
     mean, old = np.stack(means), np.stack(motion.fetch_planes([*before.look.colors]))
     along = alike(_change(now, old, _luma(old), mean), MOVING, np.ones_like(now.worth))
+    # Between pixels a picture is a guess, which repeated would blur it.
+    between = np.maximum(np.abs(motion.across - np.rint(motion.across)), np.abs(motion.down - np.rint(motion.down)))
+    np.divide(along, 1 + np.square(now.edges.mixed / SMOOTH), out=along, where=between > WHOLE)
     take = motion.sure & (trust <= 0) & (along > 0)
     np.copyto(mean, before.mean, where=~take)
     seen = np.where(take, np.minimum(seen, MOST_SEEN_MOVING * now.worth), before.seen)

@@ -22,7 +22,7 @@ Axes = tuple[Floats, ...]  # the same of each pixel: columns ``(H, W)``, rows ``
 Picture = TypeVar("Picture", Floats, Codes)
 
 SMALLEST = 16  # pixels a side that DIS needs
-WHOLE = 0.25  # pixels: a flow that is so near to a whole number is one, so that pixel art stays sharp
+WHOLE = 0.08  # pixels: a flow that is so near to a whole number is one, so that pixel art stays sharp
 CHANGED = 8  # codes by which a pixel has to change to have a say in the shift
 COMMON = 0.1  # share of the changed pixels that have to agree on it
 FARTHEST = 64  # pixels of a shift along each axis

@@ -3,9 +3,9 @@
 python scripts/measure_camera.py PHOTO... [--crf 27] [--noise 0] [--frames 48]
 
 Each photo is cut to 480x320 and made a clip: it is panned by 1.3 pixels a frame, zoomed by 0.6 %, turned by 0.4
-degrees, faded in, and held still; besides, two colors flow into each other along a direction that turns. The clips are
-compressed by x264 in 4:2:0 and restored by default with ``--temporal off`` and ``flow``. With ``--noise`` they get noise
-of so many codes before, which is not part of the truth.
+degrees, faded in, and held still; besides, two colors flow into each other along a direction that turns. The clips
+are compressed by x264 in 4:2:0 and restored by default with ``--temporal off`` and ``flow``. With ``--noise`` they get
+noise of so many codes before, which is not part of the truth.
 """
 
 from __future__ import annotations

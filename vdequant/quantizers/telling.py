@@ -25,8 +25,8 @@ def told(y: Tensor, cells: Cells, even: bool = True) -> tuple[Tensor, Tensor, Te
     """
     if cells.lossy:
         low, high = torch.maximum(cells.low, y - LOSSY_REACH), torch.minimum(cells.high, y + LOSSY_REACH)
-        # A cell behind a codec ends at black because no picture goes on; told so, a network lifts what is flat and black
-        # to the middle of what is left of its cell. So it is told a whole one, around the stored value.
+        # A cell behind a codec ends at black because no picture goes on; told so, a network lifts what is flat and
+        # black to the middle of what is left of its cell. So it is told a whole one, around the stored value.
         low, high = torch.where(low <= 0, 2 * y - high, low), torch.where(high >= 1, 2 * y - low, high)
         return low, high, box_room(y, low, high)
     if isinstance(cells, MeanCells) and cells.half_step is not None:

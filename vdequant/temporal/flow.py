@@ -195,9 +195,10 @@ def _followed(mean: Floats, now: _Look) -> Floats:
 
 def _around(plane: Floats) -> Floats:
     height, width = plane.shape
-    small = cv2.resize(plane, (max(width // COARSE, 1), max(height // COARSE, 1)), interpolation=cv2.INTER_AREA)
-    small = blurred(blurred(small, SURROUNDINGS), SURROUNDINGS)  # twice: one blur alone turns fine waves around
-    return np.asarray(cv2.resize(small, (width, height)), np.float32)
+    size = max(width // COARSE, 1), max(height // COARSE, 1)
+    coarse: Floats = np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+    coarse = blurred(blurred(coarse, SURROUNDINGS), SURROUNDINGS)  # twice: one blur alone turns fine waves around
+    return np.asarray(cv2.resize(coarse, (width, height)), np.float32)
 
 
 def _change(now: _Look, colors: Floats, luma: Floats, mean: Floats) -> Change:

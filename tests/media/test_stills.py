@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import make
 import numpy as np
@@ -18,7 +20,7 @@ from vdequant.media.frame_list import natural
 from vdequant.media.image import ImageSource
 from vdequant.media.plan import plan_output
 from vdequant.media.sink import open_sink
-from vdequant.media.source import open_source
+from vdequant.media.source import is_still, open_source
 from vdequant.media.stills import decode, encode, fit_alpha
 from vdequant.settings import Settings
 
@@ -194,3 +196,52 @@ def test_animated_png_named_png_is_a_video(tmp_path: Path) -> None:
     with open_source(str(tmp_path / "a.png"), Settings()) as source:
         assert source.info.kind == "video"
         assert len(list(source)) == 3
+
+
+def _avif(path: Path, pictures: int = 1) -> None:
+    """What FFmpeg's muxer writes: a still, or an animation for more than one picture."""
+    with av.open(str(path), "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
+        for moment in range(pictures):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 40 + 9 * moment, np.uint8), "rgb24")
+            container.mux(stream.encode(frame.reformat(format="yuv420p10le")))
+        container.mux(stream.encode())
+
+
+def test_an_avif_of_one_picture_is_a_still_with_the_depth_that_it_has(tmp_path: Path) -> None:
+    _avif(tmp_path / "a.avif")
+    with open_source(str(tmp_path / "a.avif"), Settings()) as source:
+        assert source.info.kind == "image"
+        assert source.info.layout.bits == 10
+        assert plan_output("out.png", source.info, Settings()).notes == ()
+        assert len(list(source)) == 1
+    assert is_still(str(tmp_path / "a.avif"))
+
+
+def test_an_animated_avif_is_a_film(tmp_path: Path) -> None:
+    _avif(tmp_path / "a.avif", 3)
+    with open_source(str(tmp_path / "a.avif"), Settings()) as source:
+        assert source.info.kind == "video"
+    assert not is_still(str(tmp_path / "a.avif"))
+
+
+def test_the_opacity_of_an_avif_is_said_to_be_lost(tmp_path: Path) -> None:
+    _avif(tmp_path / "a.avif")
+    with open_source(str(tmp_path / "a.avif"), Settings()) as source:
+        info = replace(source.info, others=1)
+    assert any("opacity" in note for note in plan_output("out.png", info, Settings()).notes)
+
+
+def test_an_icon_is_read_at_its_largest_size(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.ico", sizes=[(16, 16), (32, 32)])
+    assert np.array_equal(torch.stack(_only(tmp_path / "a.ico").planes, -1).numpy(), pixels)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_jpeg_2000_is_read_sample_for_sample(bits: int, tmp_path: Path) -> None:
+    size, kind = ((128, 160, 3), np.uint8) if bits == 8 else ((128, 160), np.uint16)
+    pixels = np.random.default_rng(1).integers(0, 1 << bits, size, kind)
+    Image.fromarray(pixels).save(tmp_path / "a.jp2")
+    assert np.array_equal(torch.stack(_only(tmp_path / "a.jp2").planes, -1).numpy(), pixels.reshape(128, 160, -1))

@@ -62,7 +62,7 @@ PICTURE_BITS: dict[str, tuple[int, ...]] = {
 PICTURES_WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
 
 # Stills that can be read; more than can be written.
-READABLE_PICTURES = (*PICTURE_BITS, ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm")
+READABLE_PICTURES = (*PICTURE_BITS, ".tga", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".ico")
 # Endings of recordings, by which a folder that fills is searched; a single input is judged by its content.
 READABLE_VIDEOS = (*CONTAINERS, ".avi", ".gif", ".flv", ".ts", ".m2ts", ".mpg", ".mpeg", ".ogv", ".wmv", ".fli")
 

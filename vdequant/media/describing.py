@@ -63,8 +63,10 @@ def describe(
         end = seconds if span.end is None else min(seconds, float(span.end))
         seconds = max(0.0, end - float(span.start))
     kinds = [s.type for s in container.streams if s.index != stream.index]
+    # FFmpeg reads a still AVIF as a film of one picture, with its depth and YUV as they are stored.
+    still = container.metadata.get("major_brand") == "avif" and stream.frames == 1
     return SourceInfo(
-        kind=kind,
+        kind="image" if still else kind,
         path=path,
         layout=layout,
         frames=stream.frames if stream.frames and span.whole else None,

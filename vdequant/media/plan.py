@@ -185,6 +185,8 @@ def _lost_by_pictures(info: SourceInfo) -> tuple[str, ...]:
     notes = []
     if info.audio:
         notes.append("a folder of pictures holds no sound")
+    if info.kind == "image" and info.others:
+        notes.append("the opacity of an AVIF is not read; make it a .png first to keep it")
     if info.rotation:
         notes.append(f"the pictures are stored unturned; players turn the video by {info.rotation} degrees")
     return tuple(notes)

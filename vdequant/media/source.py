@@ -24,6 +24,7 @@ __all__ = ["Source", "is_still", "open_source"]
 _HEAD = 4096  # the chunks that tell still from animation come first
 _STILL_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _MNG = b"\x8aMNG\r\n\x1a\n"
+_AVIF = b"ftypavif"  # an animation's is another
 _MOTION_JPEG = (".mjpg", ".mjpeg")
 
 
@@ -78,7 +79,8 @@ def is_still(path: str) -> bool:
     """Whether a file is one picture, not an animation, by its content."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
-    return not is_animated(head) and _is_still(head, Path(path).suffix.lower(), path)
+    still = _is_still(head, Path(path).suffix.lower(), path) or head[4:12] == _AVIF
+    return still and not is_animated(head)
 
 
 def _is_still(head: bytes, suffix: str, path: str) -> bool:

@@ -40,10 +40,13 @@ REGION = 31  # pixels a side of a region that moves as a whole
 GOING, RESTING = 0.7, 0.35  # it does where the flow leaves less of its change, and less of it is unchanged
 GOING_NEAR = 0.8  # what the flow may leave of a pixel's neighborhood there, however quiet it was
 MOST_CHANGE = 24.0  # codes of a pixel that count for its region
-RESTS, RESTS_SURELY = 0.25, 0.5  # share of quiet in a region from which on some of it, and all, may stand still
+RESTS, RESTS_SURELY = 0.2, 0.4  # share of quiet in a region from which on some of it, and all, may stand still
 BY_NOISE, BY_MOVEMENT = 0.06, 0.12  # share of a change explained by movement or light: by chance at most, and clearly
 COARSE, SURROUNDINGS = 4, 5  # pixels a side of a coarser picture's, and its pixels a side whose drift the mean follows
-DRIFT_BY_CONTRAST, DRIFT_BY_NOISE = 0.14, 0.6  # shares of the contrast there, and of the rest of the change, to exceed
+DRIFT_BY_CONTRAST, DRIFT_BY_NOISE = (
+    0.14,
+    0.52,
+)  # that it has to exceed: share of the contrast there; codes at 1 of noise
 SMOOTH = 16.0  # contrast at which what moved by parts of a pixel, and was interpolated, counts half
 MANY = 0.1  # share of a picture from which on it is faster to project all of it
 WHOLE = 0.01  # pixels off a whole number of them
@@ -187,7 +190,10 @@ def _followed(mean: Floats, now: _Look) -> Floats:
     by_edges = _around(now.edges.mixed) * np.float32(DRIFT_BY_CONTRAST / 255)
     for plane, gap in zip(mean, gaps, strict=True):
         drift = _around(gap)
-        least = by_edges + _around(np.abs(gap - drift)) * np.float32(DRIFT_BY_NOISE)
+        noise = np.maximum(
+            _around(np.abs(gap - drift)), 0
+        )  # a codec's is alike over blocks, and less so the larger it is
+        least = by_edges + np.sqrt(noise) * np.float32(DRIFT_BY_NOISE / 255**0.5)
         np.copysign(np.maximum(np.abs(drift) - least, 0), drift, out=drift)
         plane += np.clip(drift, np.minimum(gap, 0), np.maximum(gap, 0))
     return mean

@@ -43,10 +43,8 @@ MOST_CHANGE = 24.0  # codes of a pixel that count for its region
 RESTS, RESTS_SURELY = 0.2, 0.4  # share of quiet in a region from which on some of it, and all, may stand still
 BY_NOISE, BY_MOVEMENT = 0.06, 0.12  # share of a change explained by movement or light: by chance at most, and clearly
 COARSE, SURROUNDINGS = 4, 5  # pixels a side of a coarser picture's, and its pixels a side whose drift the mean follows
-DRIFT_BY_CONTRAST, DRIFT_BY_NOISE = (
-    0.14,
-    0.52,
-)  # that it has to exceed: share of the contrast there; codes at 1 of noise
+DRIFT_BY_CONTRAST = 0.14  # share of the surroundings' contrast that a drift has to exceed
+DRIFT_BY_NOISE = 0.58  # codes that it has to exceed besides where 1 code is noise; as the square root of that
 SMOOTH = 16.0  # contrast at which what moved by parts of a pixel, and was interpolated, counts half
 MANY = 0.1  # share of a picture from which on it is faster to project all of it
 WHOLE = 0.01  # pixels off a whole number of them
@@ -190,9 +188,7 @@ def _followed(mean: Floats, now: _Look) -> Floats:
     by_edges = _around(now.edges.mixed) * np.float32(DRIFT_BY_CONTRAST / 255)
     for plane, gap in zip(mean, gaps, strict=True):
         drift = _around(gap)
-        noise = np.maximum(
-            _around(np.abs(gap - drift)), 0
-        )  # a codec's is alike over blocks, and less so the larger it is
+        noise = np.maximum(_around(np.abs(gap - drift)), 0)
         least = by_edges + np.sqrt(noise) * np.float32(DRIFT_BY_NOISE / 255**0.5)
         np.copysign(np.maximum(np.abs(drift) - least, 0), drift, out=drift)
         plane += np.clip(drift, np.minimum(gap, 0), np.maximum(gap, 0))

@@ -53,7 +53,7 @@ SCENES: dict[str, Scene] = {
     "panned": lambda photo, moment: placed(photo, across=1.3 * moment - 30),
     "zoomed": lambda photo, moment: placed(photo, times=1.006**moment),
     "turned": lambda photo, moment: placed(photo, degrees=0.4 * moment),
-    "faded in": lambda photo, moment: placed(photo) * np.float32(min(moment / 40, 1)),
+    "faded in": lambda photo, moment: placed(photo) * np.float32(min(0.1 + moment / 40, 1)),
     "held still": lambda photo, moment: placed(photo),
 }
 

@@ -47,7 +47,7 @@ DRIFT_BY_CONTRAST = 0.14  # share of the surroundings' contrast that a drift has
 DRIFT_BY_NOISE = 0.58  # codes that it has to exceed besides where 1 code is noise; as the square root of that
 SMOOTH = 16.0  # contrast at which what moved by parts of a pixel, and was interpolated, counts half
 MANY = 0.1  # share of a picture from which on it is faster to project all of it
-WHOLE = 0.01  # pixels off a whole number of them
+BETWEEN = 0.01  # pixels off a whole number of them from which on a place lies between
 STRICTER = 1.5  # by how much limits are tighter where every frame brings changes
 MOST_SEEN = 64.0  # looks after which the mean forgets
 MOST_SEEN_MOVING = 3.0  # the same along the flow, whose errors add up
@@ -238,7 +238,7 @@ def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[
     along = alike(_change(now, old, _luma(old), mean), MOVING, np.ones_like(now.worth))
     # Between pixels a picture is a guess, which repeated would blur it.
     between = np.maximum(np.abs(motion.across - np.rint(motion.across)), np.abs(motion.down - np.rint(motion.down)))
-    np.divide(along, 1 + np.square(now.edges.mixed / SMOOTH), out=along, where=between > WHOLE)
+    np.divide(along, 1 + np.square(now.edges.mixed / SMOOTH), out=along, where=between > BETWEEN)
     take = motion.sure & (trust <= 0) & (along > 0)
     np.copyto(mean, before.mean, where=~take)
     seen = np.where(take, np.minimum(seen, MOST_SEEN_MOVING * now.worth), before.seen)

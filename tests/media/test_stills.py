@@ -22,6 +22,7 @@ from vdequant.media.plan import plan_output
 from vdequant.media.sink import open_sink
 from vdequant.media.source import is_still, open_source
 from vdequant.media.stills import decode, encode, fit_alpha
+from vdequant.media.thread_policy import kept_policy
 from vdequant.settings import Settings
 
 
@@ -200,7 +201,10 @@ def test_animated_png_named_png_is_a_video(tmp_path: Path) -> None:
 
 def _avif(path: Path, pictures: int = 1) -> None:
     """What FFmpeg's muxer writes: a still, or an animation for more than one picture."""
-    with av.open(str(path), "w", format="avif") as container:
+    with (
+        kept_policy(),
+        av.open(str(path), "w", format="avif") as container,
+    ):  # SVT-AV1 would make this a real-time program
         stream = container.add_stream("libsvtav1", rate=10)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
         for moment in range(pictures):

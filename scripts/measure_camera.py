@@ -19,10 +19,9 @@ import av
 import cv2
 import numpy as np
 import torch
-from measure_flicker import compress, pictures_of, row
+from measure_flicker import compress, pictures_of, restored_row, row
 from numpy.typing import NDArray
 
-from vdequant.pipeline import restore
 from vdequant.settings import Settings
 
 WIDTH, HEIGHT = 480, 320
@@ -80,9 +79,7 @@ def measure(name: str, scene: Scene, photo: Picture, folder: Path, args: argpars
     clean = pictures_of(original)
     row(name, "nothing", pictures_of(given), clean)
     for temporal in ("off", "flow"):
-        settings = Settings(temporal=temporal, lossless=True, bits=16, scale=1, overwrite=True, device="cpu")
-        done = restore(str(given), str(target), settings)
-        row(name, f"{done.restorer}, {temporal}", pictures_of(target), clean, f"{done.fps:.1f} fps")
+        restored_row(name, given, target, clean, Settings(temporal=temporal))
 
 
 def main() -> None:

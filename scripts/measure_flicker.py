@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -61,6 +62,14 @@ def row(name: str, words: str, found: Tensor, truth: Tensor, rest: str = "") -> 
     print(f"| {name} | {words} | {numbers} | {rest} |", flush=True)
 
 
+def restored_row(name: str, given: Path, target: Path, truth: Tensor, settings: Settings, times: int = 1) -> None:
+    """Restore ``given`` to ``target``, stored as it is, and print its line."""
+    stored = replace(settings, lossless=True, bits=16, scale=1, overwrite=True, device="cpu")
+    done = restore(str(given), str(target), stored)
+    certificate = "" if done.certificate is None else f"{done.certificate:.2%} in cells, {done.fps:.1f} fps"
+    row(name, f"{done.restorer}, {settings.temporal}", pictures_of(target, times), truth, certificate)
+
+
 def measure(clip: Path, folder: Path, args: argparse.Namespace) -> None:
     """The rows of one clip."""
     original, given, target = folder / "original.mkv", folder / "given.mkv", folder / "restored.mkv"
@@ -74,12 +83,7 @@ def measure(clip: Path, folder: Path, args: argparse.Namespace) -> None:
     row(clip.stem, "the truth", truth, truth)
     row(clip.stem, "nothing", pictures_of(given, args.enlarge), truth)
     for temporal in ("off", *(("lock",) if lossless or args.enlarge > 1 else ()), *(() if lossless else ("flow",))):
-        settings = Settings(
-            restorer=args.restorer, temporal=temporal, lossless=True, bits=16, scale=1, overwrite=True, device="cpu"
-        )
-        done = restore(str(given), str(target), settings)
-        certificate = "" if done.certificate is None else f"{done.certificate:.2%} in cells, {done.fps:.1f} fps"
-        row(clip.stem, f"{done.restorer}, {temporal}", pictures_of(target, args.enlarge), truth, certificate)
+        restored_row(clip.stem, given, target, truth, Settings(restorer=args.restorer, temporal=temporal), args.enlarge)
 
 
 def main() -> None:

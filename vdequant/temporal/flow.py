@@ -9,6 +9,10 @@ Its luma tells whether the place is the same; then the mean over time is nearer 
 it does not flicker. Places that stand still may leave the cell of the single frame: cells behind a codec are estimates
 (the picture's colors are shared by squares of 2x2 pixels), and when those of one place contradict each other the mean
 is in their hull. ``alike.py`` says what the same place is, ``motion.py`` where places moved.
+
+A slow change is no error of a codec: a camera that moves by parts of a pixel, a sky that turns, a fade. Where that is
+what changed (``explained.py``) and a region does not rest, nothing is taken to stand still; and where whole
+surroundings drift off the mean by more than a codec errs there, the mean follows.
 """
 
 from __future__ import annotations
@@ -28,7 +32,8 @@ from vdequant.temporal.flicker import Returning
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255)  # BT.601, in codes; only differences count
-# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py).
+# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py), and
+# on moving photos at crf 10 to 27 (as scripts/measure_camera.py makes them).
 CHANGED, WORTH_FLOW = 3.0, 0.005  # share of pixels changed by more codes from which on flow is computed
 NEARBY, MAY_STAND = 5, 12.0  # pixels a side in which motion is judged, by those that changed by no more codes
 CLEARLY = 0.3  # codes that a neighborhood must have changed for the flow to be asked

@@ -32,8 +32,8 @@ from vdequant.temporal.flicker import Returning
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255)  # BT.601, in codes; only differences count
-# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py), and
-# on moving photos at crf 10 to 27 (as scripts/measure_camera.py makes them).
+# In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py),
+# and on moving photos at crf 10 to 27 (as scripts/measure_camera.py makes them).
 CHANGED, WORTH_FLOW = 3.0, 0.005  # share of pixels changed by more codes from which on flow is computed
 NEARBY, MAY_STAND = 5, 12.0  # pixels a side in which motion is judged, by those that changed by no more codes
 CLEARLY = 0.3  # codes that a neighborhood must have changed for the flow to be asked

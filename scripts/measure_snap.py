@@ -1,9 +1,11 @@
 """How many native pixels of an enlarged, compressed capture come back exactly (the README's figures).
 
 python scripts/measure_snap.py LOSSLESS_CLIP... [--scale 3] [--crf 18]
+python scripts/measure_snap.py LOSSLESS_CLIP... --scaler bilinear --size 1234x1080
 
-Each clip is enlarged by nearest neighbor, compressed by x264 in 4:2:0, and taken back by vdequant without a network;
-"nothing" is the middle sample of each enlarged pixel as the codec left it.
+Each clip is enlarged by nearest neighbor, or by another scaler to another size, compressed by x264 in 4:2:0, and taken
+back by vdequant without a network; "nothing" is the sample in the middle of each enlarged pixel as the codec left it.
+Of blended pixels, "snapped" are those that a least squares fit finds in the result.
 """
 
 from __future__ import annotations
@@ -11,32 +13,58 @@ from __future__ import annotations
 import argparse
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vdequant.color import to_rgb
 from vdequant.frames import Frame
 from vdequant.media.ffmpeg_cli import find_ffmpeg
 from vdequant.media.source import open_source
 from vdequant.pipeline import restore
+from vdequant.quantizers.blends import Blend
+from vdequant.quantizers.grid import Grid, blended_axis
 from vdequant.settings import Settings
 
+Fold = Callable[[Tensor], Tensor]
+Size = tuple[int, int]
+SCALERS = {"nearest": "neighbor", "area": "area", "bilinear": "bilinear"}  # those that overshoot are cut off in RGB
 
-def codes(path: Path, scale: int) -> Iterator[torch.Tensor]:
-    """8-bit RGB ``(3, H, W)`` of every frame, one sample of each native pixel."""
+
+def codes(path: Path, fold: Fold) -> Iterator[Tensor]:
+    """8-bit RGB ``(3, H, W)`` of the native pixels of every frame."""
     with open_source(str(path), Settings()) as source:
         for item in source:
             if isinstance(item, Frame):
-                yield (to_rgb(item.planes, item.layout)[:, scale // 2 :: scale, scale // 2 :: scale] * 255).round()
+                yield (fold(to_rgb(item.planes, item.layout)) * 255).round()
 
 
-def equal_share(path: Path, truth: Path, scale: int) -> float:
+def middles(native: Size, stored: Size) -> Fold:
+    """One sample of each native pixel; sizes are width and height."""
+    columns, rows = (((torch.arange(few) + 0.5) * many / few).long() for few, many in zip(native, stored, strict=True))
+    return lambda picture: picture[:, rows][:, :, columns]
+
+
+def equal_share(path: Path, truth: Path, fold: Fold) -> float:
     """Share of native pixels whose three samples are those of the lossless clip."""
-    pairs = zip(codes(path, scale), codes(truth, 1), strict=True)
+    pairs = zip(codes(path, fold), codes(truth, lambda picture: picture), strict=True)
     shares = [float((found == true).all(0).double().mean()) for found, true in pairs]
     return sum(shares) / len(shares)
+
+
+def size_of(clip: Path) -> Size:
+    """Width and height."""
+    with open_source(str(clip), Settings()) as source:
+        return source.info.layout.width, source.info.layout.height
+
+
+def compress(clip: Path, lossy: Path, size: Size, scaler: str, crf: int) -> None:
+    """Enlarge and compress a clip."""
+    enlarged = f"scale={size[0]}:{size[1]}:flags={SCALERS[scaler]},format=yuv420p"
+    words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-an", "-vf", enlarged]
+    subprocess.run([*words, "-c:v", "libx264", "-crf", str(crf), lossy], check=True)
 
 
 def main() -> None:
@@ -44,17 +72,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+", help="lossless clips at native size")
     parser.add_argument("--scale", type=int, default=3, help="enlargement")
+    parser.add_argument("--size", help="WIDTHxHEIGHT to enlarge to, in place of --scale")
+    parser.add_argument("--scaler", choices=SCALERS, default="nearest", help="what enlarges")
     parser.add_argument("--crf", type=int, default=18, help="of x264")
     args = parser.parse_args()
     print("| clip | nothing | snapped |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         lossy, clean = Path(folder) / "lossy.mp4", Path(folder) / "clean.mkv"
         for clip in args.clips:
-            enlarged = f"scale=iw*{args.scale}:ih*{args.scale}:flags=neighbor,format=yuv420p"
-            words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-an", "-vf", enlarged]
-            subprocess.run([*words, "-c:v", "libx264", "-crf", str(args.crf), lossy], check=True)
+            native = size_of(clip)
+            width, height = map(int, args.size.split("x")) if args.size else (side * args.scale for side in native)
+            middle = fold = middles(native, (width, height))
+            if args.scaler != "nearest":
+                across, down = Blend(args.scaler, width / native[0]), Blend(args.scaler, height / native[1])
+                fold = Grid(blended_axis(across, width), blended_axis(down, height)).fold
+            compress(clip, lossy, (width, height), args.scaler, args.crf)
             restore(str(lossy), str(clean), Settings(restorer="identity", lossless=True, scale=1, overwrite=True))
-            before, after = (equal_share(path, clip, args.scale) for path in (lossy, clean))
+            before, after = equal_share(lossy, clip, middle), equal_share(clean, clip, fold)
             print(f"| {clip.stem} | {before:.2%} | {after:.2%} |", flush=True)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from vdequant.color import from_rgb
 from vdequant.expanding import enlarged_planes, split_screen
 from vdequant.frames import Layout, Matrix, Siting
-from vdequant.quantizers.grid import Axis, Grid
+from vdequant.quantizers.blends import Blend
+from vdequant.quantizers.grid import Axis, Grid, blended_axis, part
 
 GRIDS = {
     "its own size": Grid(Axis(0, (1,) * 12), Axis(0, (1,) * 10)),
@@ -45,6 +48,19 @@ def test_planes_are_those_of_the_enlarged_picture(scale: str, kind: str, times: 
         assert one.is_contiguous()
         assert one.dtype == other.dtype
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+def test_blended_planes_are_those_of_the_blended_picture(kind: str) -> None:
+    grid = Grid(blended_axis(Blend("bicubic", 4.5), 54, 6, 6), blended_axis(Blend("bilinear", 5.0), 50, 3, 5))
+    layout = Layout(*grid.stored_size, **LAYOUTS[kind])  # type: ignore[arg-type]
+    native, around = torch.rand(2, 3, 10, 12), torch.rand(2, 3, *grid.stored_size[::-1])
+    border = partial(part, around)
+    wanted = from_rgb(grid.expand(native, border=border), layout)
+    found = enlarged_planes(native, layout, grid, 1, border)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.is_contiguous()
+        assert (one.int() - other.int()).abs().max() <= 1  # sums in another order
 
 
 def test_split_screen_shows_before_left_and_after_right() -> None:

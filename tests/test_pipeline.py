@@ -13,6 +13,7 @@ import make
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import vdequant
 from vdequant.errors import UsageError, VdequantError
@@ -290,6 +291,24 @@ def test_a_fractional_enlargement_in_black_bars_is_restored_at_its_native_size_a
     assert (picture.shape, int(picture.sum())) == ((164, 220, 3), int(inner.sum()))
     starts = np.unique(columns, return_index=True)[1]
     assert (inner == inner[starts[:32]][:, starts][rows][:, columns]).all()
+
+
+def test_what_a_bilinear_scaler_and_a_codec_made_of_a_capture_is_undone_and_made_again(tmp_path: Path) -> None:
+    native = [torch.from_numpy(make.tile_scene(DRAWN, moment // 3, (96, 128))) for moment in range(9)]
+    large = [functional.interpolate(one.permute(2, 0, 1)[None].float(), (432, 576), mode="bilinear") for one in native]
+    blended = [one[0].round().permute(1, 2, 0).to(torch.uint8).numpy() for one in large]
+    make.enlarged_clip(tmp_path / "in.mp4", blended, (1, 1))
+    plan = probe(str(tmp_path / "in.mp4"))
+    assert plan.grid is not None
+    assert (plan.grid.size, plan.native) == ((128, 96), (4.5, 4.5))
+    assert "(bilinear)" in plan.finding.description
+    summary = restore(str(tmp_path / "in.mp4"), str(tmp_path / "out"), Settings(restorer="identity", device="cpu"))
+    files = sorted((tmp_path / "out").iterdir())
+    written = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., ::-1] / 257 for file in files]
+    misses = [np.abs(one - wanted).max(-1) for one, wanted in zip(written, blended, strict=True)]
+    assert np.mean(np.concatenate(misses) < 1) > 0.98
+    assert summary.snapped is not None
+    assert summary.snapped > 0.98
 
 
 def test_the_grid_of_a_quantizer_with_blocks_keeps_borders_of_whole_native_pixels_in_the_picture() -> None:

@@ -1,7 +1,7 @@
 """From native pictures to planes of the output's size: repeated pixels, borders, and a split screen.
 
 native RGB ─► samples of the output ─► rounded ─► repeated              planes in full size
-                                    └► repeated ─► halved ─► rounded    subsampled chroma
+                                    └► repeated ─► halved ─► rounded    subsampled chroma, and all that is blended
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def enlarged_planes(
 ) -> tuple[Tensor, ...]:
     """What ``color.from_rgb`` makes of ``grid.expand(native, times)``, several times faster.
 
-    A pixel that is repeated is converted and rounded once.
+    A pixel that is repeated is converted and rounded once. What a scaler blends, it blends before rounding.
 
     Args:
         native: RGB ``(..., 3, h, w)`` in [0, 1].
@@ -42,7 +42,7 @@ def enlarged_planes(
     around = {box: samples_of(border(box), layout) for box in grid.strips()} if any(grid.borders) else {}
     planes = []
     for index, samples in enumerate(samples_of(native, layout)):
-        late = is_subsampled(layout, index)
+        late = is_subsampled(layout, index) or grid.blended
         if not late:
             samples = stored_of(samples, layout, index)
         edges = {box: strip[index] if late else stored_of(strip[index], layout, index) for box, strip in around.items()}

@@ -22,6 +22,7 @@ from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_source import with_header
 from vdequant.quantizers.jpeg_traces import with_traces
+from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.spec import parse_quantizer, resolve
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
@@ -100,11 +101,9 @@ class Plan:
             return "the codec hides what was there before, so every value may move within the tolerance, no farther"
         if finding.kind == "jpeg":
             return "every DCT coefficient of a JPEG stands for the values up to half a step of its table away"
-        snapped = (
-            "the clean colors show behind the codec, so pixels are snapped to them first; "
-            if (finding.recovery is not None)
-            else ""
-        )
+        snapped = ""
+        if isinstance(finding.quantizer, SnappedQuantizer) and finding.recovery is not None:
+            snapped = f"the clean colors show behind {finding.quantizer.source}, so pixels are snapped to them first; "
         if finding.kind == "lattice":
             return f"{snapped}every stored level stands for the values up to half way to its neighbors"
         if finding.drawn:

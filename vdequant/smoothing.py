@@ -20,7 +20,7 @@ from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
-from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.snapping import SCALER, SnappedQuantizer
 from vdequant.schedule.device import Engine
 from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
@@ -46,7 +46,7 @@ def choose_temporal(
         return "off", "large pictures would wait for it"
     if isinstance(finding.quantizer, OwnPalettes):
         return "flow", "every palette shows one place in another way"
-    if finding.lossless:
+    if finding.lossless or (isinstance(finding.quantizer, SnappedQuantizer) and finding.quantizer.source == SCALER):
         return "lock", "no codec in the way: equal colors in one place are equal"
     return "flow", "a codec shows one place in ever other ways"
 

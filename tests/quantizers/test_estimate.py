@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 import torch
 
+from vdequant.frames import Frame, Layout
+from vdequant.quantizers.blends import Blend
 from vdequant.quantizers.estimate import Finding, estimate
+from vdequant.quantizers.grid import Grid, blended_axis
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -149,3 +154,29 @@ def test_no_pictures_or_wrong_shapes_are_refused() -> None:
         found()
     with pytest.raises(ValueError, match=r"\(3, H, W\)"):
         found(torch.rand(1, 3, 8, 8))
+
+
+def framed(picture: torch.Tensor) -> Frame:
+    height, width = picture.shape[-2:]
+    planes = tuple((picture * 255).round().to(torch.uint8))
+    return Frame(planes, Layout(width, height), 0, 0, Fraction(1, 60))
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "area"])
+def test_the_clean_colors_behind_a_scaler_of_a_lossless_capture_are_found(kernel: str) -> None:
+    grid = Grid(blended_axis(Blend(kernel, 4.5), 288), blended_axis(Blend(kernel, 4.5), 288))
+    colors = [(255, 0, 0), (66, 115, 231), (16, 115, 231), (255, 255, 255), (222, 165, 99), (49, 57, 57), (0, 148, 148)]
+    native = [tiles(colors, tile=size) for size in (2, 3)]
+    stored = [as_8_bits(grid.widen(picture).clamp(0, 1)) for picture in native]
+    finding = estimate(stored, lossy_codec=False, stored_bits=8, frames=[framed(each) for each in stored])
+    assert finding.grid is not None
+    assert finding.grid.size == (64, 64)
+    assert (finding.kind, finding.recovery is not None) == ("lattice", True)
+    assert "behind a scaler, 100.0% of pixels snapped" in finding.description
+
+
+def test_blended_photographs_stay_fine() -> None:
+    grid = Grid(blended_axis(Blend("bilinear", 4.5), 288), blended_axis(Blend("bilinear", 4.5), 288))
+    stored = [as_8_bits(grid.widen(photo(seed))) for seed in (0, 1)]
+    finding = estimate(stored, lossy_codec=False, stored_bits=8, frames=[framed(each) for each in stored])
+    assert (finding.kind, finding.grid) == ("fine", None)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vdequant.color import from_rgb
-from vdequant.frames import Layout, Matrix
+from vdequant.frames import Layout, Matrix, Siting
+from vdequant.quantizers.blends import Blend
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid, rgb_to_codes
-from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.grid import Grid, blended_axis
 
 
 def yuv(height: int, width: int, bits: int = 8) -> Layout:
@@ -66,3 +69,30 @@ def test_a_picture_off_the_grid_is_told_from_one_on_it() -> None:
     assert lies_on_grid(big, fold_codes((big,), layout, grid)[..., 0, :, :], layout, grid)
     moved = big.roll(1, -1)
     assert not lies_on_grid(moved, fold_codes((moved,), layout, grid)[..., 0, :, :], layout, grid)
+
+
+def blended(native: torch.Tensor) -> tuple[torch.Tensor, Grid]:
+    """Scaled 4.5 times by a bilinear scaler, and its grid."""
+    axes = [blended_axis(Blend("bilinear", 4.5), round(side * 4.5)) for side in native.shape[-2:]]
+    grid = Grid(axes[1], axes[0])
+    return grid.widen(native), grid
+
+
+def test_native_pixels_that_a_scaler_blended_come_back_from_4_2_0() -> None:
+    native = torch.rand(3, 12, 16)
+    wide, grid = blended(native)
+    layout = replace(yuv(54, 72), siting=Siting.CENTER)
+    codes = fold_codes(from_rgb(wide, layout), layout, grid)
+    truth = rgb_to_codes(native.permute(1, 2, 0), layout).permute(2, 0, 1)
+    assert (codes - truth)[0].abs().max() <= 2  # half a code of each stored sample, a little enlarged
+    assert (codes - truth).abs().max() <= 6
+
+
+def test_a_subtitle_over_a_blended_picture_is_told() -> None:
+    layout = Layout(144, 108, "gray")
+    wide, grid = blended(60 + 90 * torch.rand(1, 24, 32))
+    wide = (wide + 2 * torch.randn(wide.shape)).clamp(0, 255)
+    stored = wide.round().to(torch.uint8)
+    assert lies_on_grid(stored, fold_codes((stored,), layout, grid)[..., 0, :, :], layout, grid)
+    stored[:, 80:90, 40:60:3] = 255
+    assert not lies_on_grid(stored, fold_codes((stored,), layout, grid)[..., 0, :, :], layout, grid)

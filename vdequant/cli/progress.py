@@ -146,7 +146,7 @@ def summary_lines(summary: Summary) -> list[str]:
     busy = f" ({summary.busiest} was busy {summary.busy_share:.0%} of it)" if summary.busiest else ""
     kept = ""
     if summary.certificate is not None:
-        codec = f" (±{summary.tolerance:.1f}/255 for the lossy codec)" if summary.tolerance else ""
+        codec = f" (±{summary.tolerance:.1f}/255 for the lossy source)" if summary.tolerance else ""
         kept = f"; {percent(summary.certificate)} of samples land back in their cell{codec}"
     live = [] if summary.latency_median is None else [live_line(summary)]
     return [

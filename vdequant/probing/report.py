@@ -135,7 +135,7 @@ def _repeated(grid: Grid) -> str:
         widths = sorted(set(axis.widths))
         if widths != [1]:
             words.append(f"{' and '.join(map(str, widths))} {count} a pixel")
-    done = [f"enlarged again ({', '.join(words)})"] if words else []
+    done = [f"enlarged again ({', '.join(words)}{', blended as they were' * grid.blended})"] if words else []
     if any(grid.borders):
         done.append("put back into its borders, which stay as stored")
     return " and ".join(done)

@@ -13,11 +13,12 @@ from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.finding import Finding, Kind, finished
 from vdequant.quantizers.folding import fold_codes
 from vdequant.quantizers.grid import Grid
+from vdequant.quantizers.grid_blended import blended_grid
 from vdequant.quantizers.grid_blurred import blurred_grid
 from vdequant.quantizers.noise import YUV_ROUNDING, flicker, ringing
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.recovering import Recovery, recover
-from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.snapping import CODEC, SCALER, SnappedQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 
@@ -45,6 +46,12 @@ def lumas_of(frames: Sequence[Frame]) -> list[Tensor]:
         frame.planes[1 if frame.layout.model == "rgb" else 0].to(torch.float32) / (1 << (frame.layout.bits - 8))
         for frame in frames
     ]
+
+
+def _native_grid(lumas: list[Tensor]) -> Grid | None:
+    """Repeated pixels, or blended ones, or none but borders."""
+    grid = blurred_grid(lumas)
+    return grid if grid is not None and grid.enlarged else blended_grid(lumas) or grid
 
 
 def _radius(frames: Sequence[Frame], grid: Grid | None, lossy_codec: bool) -> float:
@@ -84,14 +91,16 @@ def _inner(recovery: Recovery) -> tuple[Kind, Quantizer, tuple[int, int, int], s
     return "palette", PaletteQuantizer(recovery.snap.colors), cast(tuple[int, int, int], seen), words
 
 
-def _snapped(frames: Sequence[Frame], grid: Grid | None, matrix: Matrix | None, recovery: Recovery) -> Finding:
+def _snapped(
+    frames: Sequence[Frame], grid: Grid | None, matrix: Matrix | None, recovery: Recovery, source: str
+) -> Finding:
     kind, inner, levels, words = _inner(recovery)
     tolerance = min(MOST, max(LEAST, recovery.error)) / 255
     step = max(1, len(frames) // SNAPPED_PICTURES)
     clean = [recovery.snap(fold_codes(f.planes, f.layout, grid)[None])[0][0] for f in frames[::step]]
     explained = recovery.explanation
     finding = Finding(
-        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance, recovery.sure),
+        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance, recovery.sure, source),
         kind=kind,
         grid=grid,
         lossless=False,
@@ -103,7 +112,7 @@ def _snapped(frames: Sequence[Frame], grid: Grid | None, matrix: Matrix | None, 
         # Not dithered: a codec leaves nothing by which dither could be told from its own noise.
         colors=len(recovery.colors),
         levels=levels,
-        description=f"{words} behind a lossy codec, {recovery.sure:.1%} of pixels snapped, others to within "
+        description=f"{words} behind {source}, {recovery.sure:.1%} of pixels snapped, others to within "
         f"±{tolerance * 255:.0f}/255",
     )
     return finished(finding, clean)
@@ -122,12 +131,23 @@ def study(
         fold: look for the grid of native pixels.
     """
     layout = frames[0].layout
-    grid = blurred_grid(lumas_of(frames)) if fold else None
+    grid = _native_grid(lumas_of(frames)) if fold else None
     matrices = _matrices(layout, grid, assumed_matrix)
     recovery = recover(frames, grid, matrices)
     matrix = recovery.explanation.matrix if recovery is not None else matrices[0]
     other = matrix if matrix != layout.matrix else None
     if recovery is not None:
-        return _snapped(frames, grid, other, recovery)
+        return _snapped(frames, grid, other, recovery, CODEC)
     radius = _radius(frames, grid, lossy_codec)
-    return finished(_unsnapped(radius, "a lossy codec" if lossy_codec else "8-bit YUV", grid, other, colors), [])
+    return finished(_unsnapped(radius, CODEC if lossy_codec else "8-bit YUV", grid, other, colors), [])
+
+
+def study_enlarged(frames: Sequence[Frame]) -> Finding | None:
+    """What lies behind the scaler of a lossless capture; None where none blended pixels of few clean colors.
+
+    Args:
+        frames: sampled over the clip as stored, of one layout.
+    """
+    grid = blended_grid(lumas_of(frames))
+    recovery = None if grid is None else recover(frames, grid, (frames[0].layout.matrix,))
+    return None if recovery is None else _snapped(frames, grid, None, recovery, SCALER)

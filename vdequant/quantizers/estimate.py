@@ -1,6 +1,7 @@
 """What was lost? A blind answer from the colors of a few sampled pictures.
 
     on a lattice of levels, and chance does not explain it ........ lattice
+    else enlarged by a scaler that blends few clean colors ......... lattice or palette, to be snapped to
     else at most 256 colors in all ................................. palette
     else lossy codec, or 8-bit YUV:
              clean colors can be told behind it .................... lattice or palette, to be snapped to
@@ -23,10 +24,11 @@ from torch import Tensor
 
 from vdequant.frames import Frame
 from vdequant.quantizers.base import Quantizer
-from vdequant.quantizers.behind_codec import study
+from vdequant.quantizers.behind_codec import study, study_enlarged
 from vdequant.quantizers.census import Census, check_pictures, count_colors
 from vdequant.quantizers.dithering import is_dithered, levels_are_dithered
 from vdequant.quantizers.finding import Finding, Kind, finished, in_words
+from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.grid_exact import exact_grid
 from vdequant.quantizers.known_palettes import palette_name
 from vdequant.quantizers.lattices import Lattice, find_lattice
@@ -47,6 +49,7 @@ PIXELS_PER_COLOR = 4  # below that a small picture has few colors because it has
 # known for single pictures only.
 INDEXED, PIXELS_PER_INDEX = 1024, 1000
 COLORS_IN_DOUBT = 64  # of a palette behind a codec that is called lossy: x264 and VP9 have lossless modes
+FEW_COLORS = 64  # at most as many as art that nobody blended may have
 HOPELESS = 20_000  # colors of one picture from a lossy codec: not worth counting those of the others
 
 
@@ -144,6 +147,14 @@ def _without_structure(census: Census, lossy_codec: bool, stored_bits: int) -> F
     return _found(census, "fine", UniformQuantizer.of_bits((8, 8, 8)), words)
 
 
+def _behind_scaler(census: Census, grid: Grid | None, frames: Sequence[Frame]) -> Finding | None:
+    """What a scaler hides in a lossless capture by blends of neighbors, which are many colors on no lattice."""
+    few = census.whole and len(census.counts) <= FEW_COLORS
+    if few or not frames or frames[0].layout.bits > 8 or (grid is not None and min(grid.scale) >= 2):
+        return None
+    return study_enlarged(frames)
+
+
 def _is_hopeless(picture: Tensor) -> bool:
     """Whether a picture from a lossy codec has so many colors that nothing in it can be exact."""
     return picture[0].numel() > 2 * HOPELESS and len(count_colors([picture]).counts) > HOPELESS
@@ -200,6 +211,8 @@ def estimate(
     native = [picture if grid is None else grid.fold(picture) for picture in pictures]
     census = count_colors(native)
     lattice, dither = _lattice_of(census), _Dither(native)
+    if fold and lattice is None and not lossy_codec and (enlarged := _behind_scaler(census, grid, frames)) is not None:
+        return enlarged
     if lattice is not None:
         finding = _on_lattice(census, lattice)
     elif not lossy_codec and census.whole and have_own_palettes(native, dithered=dither.between_colors):

@@ -14,12 +14,14 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vdequant.color import upsample_chroma, yuv_to_rgb_matrix
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.grid import Axis, Grid, part, run_starts
 
 STRAY_CODES, STRAY_SHARE = 24.0, 0.05  # luma this far from its native pixel's, and the share of it that may be
+BLOCK, BLOCK_SHARE = 16, 0.25  # and of a block of blended pixels; a codec's reaches 0.1
 BORDER_CODES = 40  # of luma between the samples of a border: ringing beside the picture reaches half of it
 
 
@@ -91,6 +93,8 @@ def fold_codes(planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None) ->
         ``(..., 3, h, w)`` float32 in units of 8-bit codes: Y, Cb, Cr of a YUV layout, else R, G, B.
     """
     unit = float(1 << (layout.bits - 8)) if layout.model == "yuv" else ((1 << layout.bits) - 1) / 255
+    if grid is not None and grid.blended:
+        return _unblended(planes, layout, grid, unit)
     if layout.model != "yuv":
         found = [_middle(plane, grid, unit) for plane in planes]
         return torch.stack(found * 3 if layout.model == "gray" else found, dim=-3)
@@ -104,6 +108,13 @@ def fold_codes(planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None) ->
     clean = [_gathering(plane).index_select(-2, rows).index_select(-1, columns) for plane in planes[1:]]
     chroma = [plane.to(torch.float32) / unit for plane in clean]
     return torch.stack([luma, *chroma], dim=-3)
+
+
+def _unblended(planes: tuple[Tensor, ...], layout: Layout, grid: Grid, unit: float) -> Tensor:
+    """:func:`fold_codes` of pixels that a scaler has blended; whatever a kernel overshoots is no code."""
+    shifts = [(0, 0), layout.chroma, layout.chroma] if layout.model == "yuv" else [(0, 0)] * 3
+    found = [grid.unblend(plane.to(torch.float32) / unit, own) for plane, own in zip(planes, shifts, strict=False)]
+    return torch.stack(found * 3 if layout.model == "gray" else found, dim=-3).clamp_(0, 255)
 
 
 def codes_to_rgb(codes: Tensor, layout: Layout, matrix: Matrix | None = None) -> Tensor:
@@ -124,7 +135,7 @@ def rgb_to_codes(rgb: Tensor, layout: Layout, matrix: Matrix | None = None) -> T
 
 
 def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, grid: Grid) -> bool:
-    """Whether pictures behind a codec are made of whole native pixels, but for ringing, within borders of one color.
+    """Whether pictures behind a codec are made of native pixels, but for ringing, within borders of one color.
 
     An overlay in full resolution, a cut to a menu, or subtitles in a bar are not.
 
@@ -140,6 +151,10 @@ def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, grid: Grid) -> bo
     if not grid.enlarged:
         return True
     whole = torch.int16 if layout.bits < 15 else torch.int32  # narrow, and so quickly compared
-    wanted = grid.widen((folded * unit).round().to(whole))
-    strays = torch.count_nonzero((grid.crop(luma).to(whole) - wanted).abs_() > STRAY_CODES * unit)
-    return int(strays) < STRAY_SHARE * wanted.numel()
+    codes = folded * unit
+    wanted = (grid.widen(codes).round() if grid.blended else grid.widen(codes.round())).to(whole)
+    strays = (grid.crop(luma).to(whole) - wanted).abs_() > STRAY_CODES * unit
+    if grid.blended:  # a subtitle over film is small, and would be lost
+        planes = strays.reshape(-1, 1, *strays.shape[-2:]).to(torch.float32)
+        return float(functional.avg_pool2d(planes, BLOCK, ceil_mode=True).max()) < BLOCK_SHARE
+    return int(torch.count_nonzero(strays)) < STRAY_SHARE * wanted.numel()

@@ -3,7 +3,8 @@
     stored columns   | b b | 0 0 0 0 1 1 1 1 1 2 2 2 2 3 3 3 3 3 | b b b |      4.5 times: runs of 4 and 5
     native columns           0       1         2       3
 
-Whole enlargements, different ones across and down (4x2), and those that are not whole are one thing here: runs.
+Whole enlargements, different ones across and down (4x2), and those that are not whole are one thing here: runs. Where a
+scaler blended neighbors, runs are the stored pixels nearest to each native one, and a blend says how they are mixed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from vdequant.quantizers.blends import Blend, counted_from_first, folding, native_places, widening
+
 Box = tuple[int, int, int, int]  # left, top, right, bottom in stored pixels; right and bottom are not part of it
 
 
@@ -26,11 +29,13 @@ class Axis:
     Attributes:
         before, after: stored pixels of border at both ends.
         widths: stored pixels that each native one takes.
+        blend: how the scaler mixed neighbors; None where it repeated pixels.
     """
 
     before: int
     widths: tuple[int, ...]
     after: int = 0
+    blend: Blend | None = None
 
     def __post_init__(self) -> None:
         if self.before < 0 or self.after < 0 or not self.widths or min(self.widths) < 1:
@@ -53,8 +58,8 @@ class Axis:
 
     @property
     def even(self) -> int:
-        """The width of all runs, 0 where they differ."""
-        return self.widths[0] if min(self.widths) == max(self.widths) else 0
+        """The width of all runs, 0 where they differ or are mixtures."""
+        return self.widths[0] if min(self.widths) == max(self.widths) and self.blend is None else 0
 
     def filled(self) -> Axis:
         """The same with borders of whole native pixels as part of the picture, where all runs are alike."""
@@ -96,16 +101,30 @@ def even_axis(size: int, width: int = 1) -> Axis:
     return Axis(0, (width,) * (size // width))
 
 
+def blended_axis(blend: Blend, size: int, before: int = 0, after: int = 0) -> Axis:
+    """An axis of ``size`` stored pixels between borders, whose runs are those nearest to each native pixel."""
+    moved, count = counted_from_first(blend, size)
+    nearest = native_places(moved, size).round().clamp(0, count - 1).long()
+    return Axis(before, tuple(torch.bincount(nearest, minlength=count).tolist()), after, moved)
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Native pixels of a stored picture.
 
-    ``fold`` and ``expand`` are inverse for every picture that lies on the grid, exactly: values are picked and
-    repeated, never computed.
+    ``fold`` and ``expand`` are inverse for every picture that lies on the grid. Of repeated pixels exactly: values are
+    picked and repeated, never computed. Of blended ones up to rounding.
+
+    Raises:
+        ValueError: when only one of the two axes is blended.
     """
 
     columns: Axis
     rows: Axis
+
+    def __post_init__(self) -> None:
+        if (self.columns.blend is None) != (self.rows.blend is None):
+            raise ValueError(f"expected both axes blended or none, got {self.columns.blend} and {self.rows.blend}")
 
     @classmethod
     def of_scale(cls, scale: tuple[int, int], width: int, height: int) -> Grid:
@@ -134,6 +153,11 @@ class Grid:
         return max(self.scale) > 1
 
     @property
+    def blended(self) -> bool:
+        """Whether stored pixels are mixtures of native ones."""
+        return self.columns.blend is not None
+
+    @property
     def borders(self) -> tuple[int, int, int, int]:
         """Stored pixels of border: left, top, right, bottom."""
         return self.columns.before, self.rows.before, self.columns.after, self.rows.after
@@ -150,7 +174,8 @@ class Grid:
         words = []
         if self.enlarged:
             across, down = (f"{float(side):.4g}" for side in self.scale)
-            words.append(f"enlarged {across}x{down}")
+            kernels = dict.fromkeys(axis.blend.kernel for axis in (self.columns, self.rows) if axis.blend is not None)
+            words.append(f"enlarged {across}x{down}" + (f" ({' and '.join(kernels)})" if kernels else ""))
         if any(self.borders):
             left, top, right, bottom = self.borders
             words.append(f"in borders of {left}, {top}, {right}, {bottom} pixels (left, top, right, bottom)")
@@ -179,15 +204,39 @@ class Grid:
         return tuple(strip for strip in all_around if strip[0] < strip[2] and strip[1] < strip[3])
 
     def fold(self, picture: Tensor) -> Tensor:
-        """One sample of every native pixel: ``(..., H, W)`` stored to ``(..., h, w)`` native."""
+        """One sample of every native pixel: ``(..., H, W)`` stored, in [0, 1] if blended, to ``(..., h, w)`` native."""
+        if self.blended:
+            return self.unblend(picture).clamp_(0, 1)
         inner, columns, rows = self.crop(picture), self.columns, self.rows
         if columns.even and rows.even:
             return inner[..., :: rows.even, :: columns.even].contiguous()
         native = picture.index_select(-2, _starts(rows, picture.device))
         return native.index_select(-1, _starts(columns, picture.device))
 
+    def unblend(self, plane: Tensor, shifts: tuple[int, int] = (0, 0)) -> Tensor:
+        """What the native pixels of a blended picture were, by least squares.
+
+        Args:
+            plane: ``(..., H, W)`` with the borders, floating; each sample the mean of ``1 << shifts[0]`` stored columns
+                and ``1 << shifts[1]`` rows, as those of subsampled chroma are.
+
+        Returns:
+            ``(..., h, w)``, not clamped.
+
+        Raises:
+            ValueError: when pixels are repeated.
+        """
+        folds = []
+        for axis, shift in zip((self.columns, self.rows), shifts, strict=True):
+            if axis.blend is None:
+                raise ValueError(f"expected a blended grid, got {self}")
+            folds.append(folding(axis.blend, axis.inner, axis.count, axis.before, shift, plane.device))
+        (left, across), (top, down) = folds
+        inner = plane[..., top : top + down.shape[1], left : left + across.shape[1]]
+        return _resampled(inner, down, across)
+
     def widen(self, native: Tensor, times: int = 1, factor: int = 1) -> Tensor:
-        """Repeat native pixels as the grid says, without borders.
+        """Repeat, or blend, native pixels as the grid says, without borders.
 
         Args:
             native: ``(..., h * factor, w * factor)``: the native picture, or one that a scaler has enlarged.
@@ -197,6 +246,10 @@ class Grid:
             ``(..., H * times, W * times)``, H and W those of the stored picture inside its borders.
         """
         columns, rows = self.columns, self.rows
+        if columns.blend is not None and rows.blend is not None:
+            down = widening(rows.blend, rows.inner, rows.count, times, factor, native.device)
+            across = widening(columns.blend, columns.inner, columns.count, times, factor, native.device)
+            return _resampled(native, down, across)
         if factor > 1:
             wide = native.index_select(-1, _sources(columns, times, factor, native.device))
             return wide.index_select(-2, _sources(rows, times, factor, native.device))
@@ -227,6 +280,13 @@ class Grid:
         left, top, _, _ = (side * times for side in self.borders)
         result[..., top : top + inner.shape[-2], left : left + inner.shape[-1]] = inner
         return result
+
+
+def _resampled(picture: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """``(..., H, W)`` by weights ``(h, H)`` and ``(w, W)``; plane by plane, for which libraries are fastest."""
+    planes = picture.reshape(-1, *picture.shape[-2:])
+    made = torch.stack([down @ (plane @ across.T) for plane in planes])
+    return made.reshape(*picture.shape[:-2], *made.shape[-2:])
 
 
 def _repeat(native: Tensor, axis: Axis, times: int, dim: int) -> Tensor:

@@ -128,7 +128,7 @@ def _runs(profile: Array, lumas: Sequence[Tensor], dim: int) -> tuple[int, ...] 
     return min((runs for runs in found if runs is not None), key=len, default=None)
 
 
-def _edge(profile: Array, border: int) -> int:
+def edge_near(profile: Array, border: int) -> int:
     """Where a border of about that width ends: at the strongest step near."""
     near = profile[max(0, border - 2) : border + RINGING]
     return max(0, border - 2) + int(near.argmax()) + 1
@@ -141,8 +141,8 @@ def _axis(profile: Array, lumas: Sequence[Tensor], dim: int, before: int, after:
     if whole is not None:
         return Axis(0, whole)
     if before or after:
-        left = _edge(profile, before) if before else 0
-        right = size - _edge(profile[::-1], after) if after else size
+        left = edge_near(profile, before) if before else 0
+        right = size - edge_near(profile[::-1], after) if after else size
         cut = [luma.narrow(dim, left, right - left) for luma in lumas]
         inner = _runs(profile[left : right - 1], cut, dim)
         if inner is not None or bars:

@@ -27,7 +27,10 @@ def ringing(lumas: Sequence[Tensor], grid: Grid) -> float:
     spreads = []
     for luma in lumas:
         inner = grid.crop(luma).to(torch.float32)
-        means = _run_means(_run_means(inner, grid.columns, -1), grid.rows, -2)
+        if grid.blended:
+            means = grid.unblend(luma.to(torch.float32))
+        else:
+            means = _run_means(_run_means(inner, grid.columns, -1), grid.rows, -2)
         spreads.append((inner - grid.widen(means)).abs().flatten()[::7])
     told = torch.cat(spreads)
     return min(MOST, max(LEAST, CHROMA_GAIN * float(told[:: max(1, len(told) >> 20)].quantile(TAIL))))

@@ -141,6 +141,9 @@ class MixedCells:
         return torch.where(self.clean, self.inner.project(x, margin), self.loose.project(x, margin))
 
 
+CODEC, SCALER = "a lossy codec", "a scaler"  # sources of SnappedQuantizer
+
+
 class SnappedQuantizer:
     """What a snapped picture went through: ``inner`` where its colors are clean ones, a lossy codec elsewhere.
 
@@ -150,10 +153,13 @@ class SnappedQuantizer:
         tolerance: radius in [0, 1] units of the cells of all other colors.
         sure: share of the clip's pixels that are clean. When nearly all are, restorers are told of exact pictures, so
             that a capture is restored as the picture before its codec would be.
+        source: what hides the clean colors.
     """
 
-    def __init__(self, colors: Tensor, inner: Quantizer, tolerance: float, sure: float = 0.0) -> None:
-        self.inner, self.loose = inner, ToleranceQuantizer(tolerance)
+    def __init__(
+        self, colors: Tensor, inner: Quantizer, tolerance: float, sure: float = 0.0, source: str = CODEC
+    ) -> None:
+        self.inner, self.loose, self.source = inner, ToleranceQuantizer(tolerance), source
         self.lossy = sure < NEARLY_ALL
         self.tolerance = tolerance
         self._known = torch.zeros(1 << 24, dtype=torch.bool)
@@ -168,7 +174,7 @@ class SnappedQuantizer:
 
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
-        return f"{self.inner.describe()} behind a lossy codec (±{self.tolerance * 255:.1f}/255 where not snapped)"
+        return f"{self.inner.describe()} behind {self.source} (±{self.tolerance * 255:.1f}/255 where not snapped)"
 
     def quantize(self, x: Tensor) -> Tensor:
         """What was stored before the codec."""

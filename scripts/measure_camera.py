@@ -1,12 +1,11 @@
 """What smoothing over time does to pictures that a camera moves over, and to skies that turn (the README's figures).
 
-python scripts/measure_camera.py PHOTO... [--crf 27] [--noise 0] [--frames 48] [--enlarge 1]
+python scripts/measure_camera.py PHOTO... [--crf 27] [--noise 0] [--frames 48]
 
 Each photo is cut to 480x320 and made a clip: it is panned by 1.3 pixels a frame, zoomed by 0.6 %, turned by 0.4
 degrees, faded in, and held still; besides, two colors flow into each other along a direction that turns. The clips
 are compressed by x264 in 4:2:0 and restored by default with ``--temporal off`` and ``flow``. With ``--noise`` they get
-noise of so many codes before, which is not part of the truth. With ``--enlarge`` they are scaled up before, bicubic,
-as old footage is for an upload, and restored with ``--native-grid off`` as well.
+noise of so many codes before, which is not part of the truth.
 """
 
 from __future__ import annotations
@@ -59,37 +58,28 @@ SCENES: dict[str, Scene] = {
 
 
 def write(path: Path, pictures: Iterator[Picture]) -> None:
-    """``(H, W, 3)`` in codes, without loss."""
+    """``(HEIGHT, WIDTH, 3)`` in codes, without loss."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=24)
-        for moment, picture in enumerate(pictures):
-            if moment == 0:
-                stream.height, stream.width, stream.pix_fmt = *picture.shape[:2], "bgr0"
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "bgr0"
+        for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.rint(picture).clip(0, 255).astype(np.uint8), "rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-
-
-def enlarged(picture: Picture, times: int) -> Picture:
-    """Scaled up by a bicubic scaler."""
-    if times == 1:
-        return picture
-    return np.asarray(cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def measure(name: str, scene: Scene, photo: Picture, folder: Path, args: argparse.Namespace) -> None:
     """The rows of one clip."""
     noise = np.random.default_rng(1)
     original, noisy, given, target = (folder / f"{part}.mkv" for part in ("original", "noisy", "given", "restored"))
-    truth = [enlarged(scene(photo, moment), args.enlarge) for moment in range(args.frames)]
+    truth = [scene(photo, moment) for moment in range(args.frames)]
     write(original, iter(truth))
     write(noisy, (picture + noise.normal(0, args.noise, picture.shape) for picture in truth))
     compress(noisy, given, args.crf, 1)
     clean = pictures_of(original)
     row(name, "nothing", pictures_of(given), clean)
-    for grid, words in (("auto", ""), ("off", ", as stored"))[: min(args.enlarge, 2)]:
-        for temporal in ("off", "flow"):
-            restored_row(name + words, given, target, clean, Settings(temporal=temporal, native_grid=grid))
+    for temporal in ("off", "flow"):
+        restored_row(name, given, target, clean, Settings(temporal=temporal))
 
 
 def main() -> None:
@@ -99,7 +89,6 @@ def main() -> None:
     parser.add_argument("--crf", type=int, default=27, help="of x264")
     parser.add_argument("--noise", type=float, default=0, help="standard deviation, in codes of 8 bits")
     parser.add_argument("--frames", type=int, default=48, help="of each clip")
-    parser.add_argument("--enlarge", type=int, default=1, help="whole number of times, before compressing")
     args = parser.parse_args()
     print("| clip | method | PSNR | flicker, codes² | E_warp x 1e5 | |\n| --- | --- | --- | --- | --- | --- |")
     torch.set_num_threads(1)

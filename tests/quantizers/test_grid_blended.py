@@ -68,3 +68,8 @@ def test_what_no_scaler_made_has_no_such_grid() -> None:
 
 def test_less_than_twice_and_a_half_is_not_believed() -> None:
     assert blended_grid([noisy(scaled("bilinear", 2, 2, art(120, 160)))]) is None
+
+
+def test_a_narrow_picture_between_wide_bars_is_too_small_to_tell() -> None:
+    pictures = [functional.pad(art(160, 16, seed), (72, 72), value=16.0) for seed in (0, 1)]
+    assert blended_grid(pictures) is None

@@ -232,6 +232,8 @@ def _axis(lumas: Sequence[Tensor], dim: int, before: int, after: int) -> Axis | 
     right = size - edge_near(profile[::-1], after) if after else size
     skipped, dropped = (RINGING if border else 0 for border in (before, after))
     frame = _Frame(right - left - skipped - dropped, skipped, dropped)
+    if frame.size < SMALLEST_SCALE * SMALLEST_SIDE:
+        return None
     found = _fit(_Samples([luma.narrow(dim, left + skipped, frame.size) for luma in lumas], dim), frame)
     if found is None:
         return None

@@ -121,9 +121,9 @@ class _Frame:
         scale = (self.before + self.size + self.after) / round(count)
         return Blend(kernel, scale, -float(self.before))
 
-    def count(self, blend: Blend) -> float:
+    def count(self, scale: float) -> float:
         """Native pixels in the picture."""
-        return (self.before + self.size + self.after) / blend.scale
+        return (self.before + self.size + self.after) / scale
 
 
 def _candidates(samples: _Samples, frame: _Frame) -> list[Blend]:
@@ -135,7 +135,7 @@ def _candidates(samples: _Samples, frame: _Frame) -> list[Blend]:
     found = []
     for peak in sorted(peaks, key=lambda i: -strength[i])[:PEAKS]:
         scale = size * FINE / peak
-        found.append(frame.whole(frame.count(Blend("", scale))))
+        found.append(frame.whole(frame.count(scale)))
         # The first bend's place; a bend's own is one sample further than its number.
         phase = -atan2(spectrum[peak].imag, spectrum[peak].real) / (2 * pi) * scale + 1.5
         found += [Blend("bilinear", scale, (phase - part * scale + scale / 2) % scale - scale / 2) for part in (0.5, 0)]
@@ -170,7 +170,7 @@ def _tuned(samples: _Samples, fit: _Fit) -> _Fit:
 
 def _neat(samples: _Samples, fit: _Fit, frame: _Frame) -> _Fit:
     """The same with a whole number of native pixels over all there is, if that does nearly as well."""
-    plain = _with(samples, frame.whole(frame.count(fit.blend), fit.blend.kernel))
+    plain = _with(samples, frame.whole(frame.count(fit.blend.scale), fit.blend.kernel))
     return plain if plain.rest <= EASIEST * fit.rest + EASE else fit
 
 

@@ -198,6 +198,7 @@ class SourceInfo:
         tags: color primaries and transfer.
         audio, subtitles, others: number of further streams.
         assumed_matrix: True when the file carried no matrix tag and one was assumed.
+        deinterlaced: how pictures were made of the fields of interlaced ones, "bwdif" or "fields"; "" for not at all.
         jpegs: how the pictures of a JPEG, a folder of them or a Motion JPEG were quantized, each way once.
     """
 
@@ -218,4 +219,5 @@ class SourceInfo:
     subtitles: int = 0
     others: int = 0
     assumed_matrix: bool = False
+    deinterlaced: Literal["", "bwdif", "fields"] = ""
     jpegs: tuple[JpegCoding, ...] = ()

@@ -89,6 +89,11 @@ class Plan:
         asked = f", asking {self.neighbors} frames on each side" if self.neighbors else ""
         return f"{self.restorer} for {self.quantizer.describe()}{', dithered' if self.dithered else ''}{asked}"
 
+    def _fields(self) -> str:
+        how = self.source.deinterlaced
+        words = {"bwdif": "interlaced, a picture a field by bwdif", "fields": "interlaced, each field a whole picture"}
+        return f" ({words[how]})" if how else ""
+
     def _over_time(self) -> str:
         return f"; over time: {self.temporal} ({self.why_temporal})" if self.why_temporal else ""
 
@@ -119,7 +124,7 @@ class Plan:
         frames = f", {self.source.frames} frames" if self.source.frames and moving else ""
         rate = f" at {float(self.source.rate):.4f} fps" if moving else ""
         lines = [
-            f"found: {layout.width}x{layout.height} {kind}{frames}{rate}; {self.finding.description}",
+            f"found: {layout.width}x{layout.height} {kind}{frames}{rate}{self._fields()}; {self.finding.description}",
             f"doing: {self._doing()} on {self.device}{self._over_time()}{self.cost}",
         ]
         if self.output is not None:

@@ -12,6 +12,7 @@ RANGES = ("auto", "tv", "pc")
 CHROMAS = ("auto", "420", "422", "444")
 DITHERS = ("auto", "keep", "remove")
 NATIVE_GRIDS = ("auto", "off")
+DEINTERLACINGS = ("auto", "off", "bwdif", "fields")
 SCALERS = ("nearest", "xbr")
 TEMPORALS = ("auto", "off", "lock", "flow")
 FLICKERS = ("keep", "blend")
@@ -32,6 +33,7 @@ class Settings:
     unknown_threshold: bool = False  # of black and white: it is estimated with the picture, by the restorer "map"
     fidelity: float = 1.0  # share of the way that the result is moved into the cells; 1 = certificate
     native_grid: str = "auto"  # auto: work at native size where the input is enlarged or has bars; off: as stored
+    deinterlace: str = "auto"  # of interlaced video: bwdif or fields make a picture of each field; off: as stored
     dither: str = "auto"  # auto: undo dither only where clearly found; keep: it is texture; remove: it is shade
     mask: str = ""  # picture of the input's size: what is white there stays as it was
     views: int = 0  # turned and mirrored, that the restorer is asked for; the mean is taken; 0 = its own number
@@ -79,6 +81,7 @@ class Settings:
         check_choice(self.chroma, CHROMAS, "--chroma")
         check_choice(self.dither, DITHERS, "--dither")
         check_choice(self.native_grid, NATIVE_GRIDS, "--native-grid")
+        check_choice(self.deinterlace, DEINTERLACINGS, "--deinterlace")
         check_choice(self.temporal, TEMPORALS, "--temporal")
         check_choice(self.flicker, FLICKERS, "--flicker")
         if self.views and self.views not in VIEW_COUNTS:

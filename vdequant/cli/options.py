@@ -10,6 +10,7 @@ from typing import NoReturn
 from vdequant.errors import UsageError
 from vdequant.restorers import RESTORERS, check_restorer, is_weights_file
 from vdequant.settings import (
+    DEINTERLACINGS,
     DITHERS,
     FLICKERS,
     MATRICES,
@@ -108,6 +109,12 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         "--native-grid",
         choices=NATIVE_GRIDS,
         help="auto: enlarged pictures are restored at their native size, black bars are left alone; off: as stored",
+    )
+    group.add_argument(
+        "--deinterlace",
+        choices=DEINTERLACINGS,
+        help="interlaced video: bwdif (rows between those of a field are interpolated), fields (of consoles: each "
+        "field is a whole picture, its rows are shown twice), auto (where it says it is interlaced, and is), off",
     )
     group.add_argument("--mask", metavar="FILE", help="picture of the input's size; what is white in it stays as it is")
     group.add_argument(

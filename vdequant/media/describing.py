@@ -11,6 +11,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vdequant.frames import Layout, SourceInfo
+from vdequant.media.interlacing import Deinterlacer
 from vdequant.media.rationals import as_fraction
 from vdequant.media.tags import color_tags
 from vdequant.media.timing import Span
@@ -56,6 +57,7 @@ def describe(
     kind: Literal["video", "pipe"],
     span: Span,
     assumed_matrix: bool,
+    deinterlacer: Deinterlacer,
 ) -> SourceInfo:
     """The source's ``info`` after its first picture has been decoded."""
     seconds = seconds_of(container, stream)
@@ -69,10 +71,10 @@ def describe(
         kind="image" if still else kind,
         path=path,
         layout=layout,
-        frames=stream.frames if stream.frames and span.whole else None,
+        frames=stream.frames * deinterlacer.times if stream.frames and span.whole else None,
         seconds=seconds,
-        rate=rate_of(stream),
-        time_base=as_fraction(stream.time_base, Fraction(1, 1000)),
+        rate=rate_of(stream) * deinterlacer.times,
+        time_base=as_fraction(stream.time_base, Fraction(1, 1000)) / deinterlacer.times,
         sample_aspect=as_fraction(stream.sample_aspect_ratio, Fraction(1)),
         rotation=round(first.rotation) % 360,
         codec=stream.codec_context.name,
@@ -83,6 +85,7 @@ def describe(
         subtitles=kinds.count("subtitle"),
         others=len(kinds) - kinds.count("audio") - kinds.count("subtitle"),
         assumed_matrix=assumed_matrix,
+        deinterlaced=deinterlacer.how,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from av.container import InputContainer
@@ -10,9 +10,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vdequant.frames import Frame, SourceInfo
-from vdequant.media.conversion import as_frame
 from vdequant.media.decoding import Decoder
+from vdequant.media.describing import rate_of
+from vdequant.media.interlacing import Deinterlacer
 from vdequant.media.opening import film_stream, open_container
+from vdequant.media.rationals import as_fraction
 from vdequant.media.seeking import seek, target_pts
 from vdequant.media.timing import Span
 
@@ -20,8 +22,8 @@ from vdequant.media.timing import Span
 PIXELS_A_SAMPLE = 30_000_000
 
 
-def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for item in Decoder(container, stream, frozenset()):
+def _pictures(container: InputContainer, stream: VideoStream, deinterlacer: Deinterlacer) -> Iterator[VideoFrame]:
+    for item in deinterlacer(iter(Decoder(container, stream, frozenset()))):
         if isinstance(item, VideoFrame) and item.pts is not None:
             yield item
 
@@ -29,43 +31,54 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
 def _first_ones(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:
     """The first pictures, for files that do not say how long they are."""
     frames: list[Frame] = []
+    deinterlacer = Deinterlacer(info.deinterlaced)
     with open_container(info.path, max_pixels=max_pixels) as container:
         stream = film_stream(container, info.path)
-        start = target_pts(stream, span.start)
-        for picture in _pictures(container, stream):
+        start = target_pts(stream, span.start) * deinterlacer.times
+        for picture in _pictures(container, stream, deinterlacer):
             if len(frames) == count:
                 break
             if picture.pts is not None and picture.pts >= start:
-                frames.append(as_frame(picture, info.layout, picture.pts, info.time_base))
+                frames.append(deinterlacer.frame(picture, info.layout, picture.pts, info.time_base))
     return frames
 
 
-def sample_video(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:
-    """At most ``count`` different pictures, evenly spaced over the span, in order.
+def visited(
+    path: str, instants: Sequence[Fraction], max_pixels: int, deinterlacer: Deinterlacer
+) -> Iterator[tuple[VideoFrame, Iterator[VideoFrame]]]:
+    """The picture shown at each instant, in order, or an earlier one when that would take long to reach.
 
-    A sample is the picture shown at its instant, or an earlier one when that would take long to reach.
+    With each come the pictures after it. Instants are seconds after the video's start.
     """
-    if not info.seconds:
-        return _first_ones(info, span, count, max_pixels)
-    budget = max(8, PIXELS_A_SAMPLE // (info.layout.width * info.layout.height))
-    frames: list[Frame] = []
-    container = open_container(info.path, max_pixels=max_pixels)
+    container = open_container(path, max_pixels=max_pixels)
     try:
-        stream = film_stream(container, info.path)
-        pictures = _pictures(container, stream)
-        here: VideoFrame | None = None
-        for i in range(count):
-            instant = span.start + Fraction(info.seconds) * (2 * i + 1) / (2 * count)
-            target = target_pts(stream, instant)
-            gap = budget * info.rate.denominator / info.rate.numerator
-            if here is None or (target - (here.pts or 0)) * info.time_base > gap:
-                container, stream = seek(container, info.path, instant, max_pixels)
-                pictures = _pictures(container, stream)
+        stream = film_stream(container, path)
+        tick = as_fraction(stream.time_base, Fraction(1, 1000)) / deinterlacer.times
+        budget = max(8, PIXELS_A_SAMPLE // max(1, stream.width * stream.height))
+        gap = budget / rate_of(stream) / deinterlacer.times
+        pictures, here = _pictures(container, stream, deinterlacer), None
+        for instant in instants:
+            target = target_pts(stream, instant) * deinterlacer.times
+            if here is None or (target - (here.pts or 0)) * tick > gap:
+                container, stream = seek(container, path, instant, max_pixels)
+                pictures = _pictures(container, stream, deinterlacer)
             here = _advance(pictures, here, target, budget)
-            if here is not None and here.pts is not None and all(here.pts != f.pts for f in frames):
-                frames.append(as_frame(here, info.layout, here.pts, info.time_base))
+            if here is not None:
+                yield here, pictures
     finally:
         container.close()
+
+
+def sample_video(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:
+    """At most ``count`` different pictures, evenly spaced over the span, in order."""
+    if not info.seconds:
+        return _first_ones(info, span, count, max_pixels)
+    frames: list[Frame] = []
+    deinterlacer = Deinterlacer(info.deinterlaced)
+    instants = [span.start + Fraction(info.seconds) * (2 * i + 1) / (2 * count) for i in range(count)]
+    for here, _ in visited(info.path, instants, max_pixels, deinterlacer):
+        if here.pts is not None and all(here.pts != f.pts for f in frames):
+            frames.append(deinterlacer.frame(here, info.layout, here.pts, info.time_base))
     return sorted(frames, key=lambda frame: frame.pts) or _first_ones(info, span, count, max_pixels)
 
 

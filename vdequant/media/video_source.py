@@ -15,10 +15,10 @@ from av.video.frame import VideoFrame
 
 from vdequant.errors import InputError
 from vdequant.frames import Frame, SidePacket
-from vdequant.media.conversion import as_frame
 from vdequant.media.damage import Damage
 from vdequant.media.decoding import Decoder, Lost
 from vdequant.media.describing import describe, shortfall
+from vdequant.media.field_choice import choose_deinterlacer
 from vdequant.media.jpeg_sequences import codings_of_video
 from vdequant.media.lifetimes import ClosesAtExit
 from vdequant.media.limits import check_count, check_size
@@ -70,17 +70,21 @@ class VideoSource(ClosesAtExit):
             self._container, self._stream = seek(self._container, self._path, self._span.start, most)
         stream = self._stream
         check_size(stream.width, stream.height, self._name, most)
-        self._time_base = as_fraction(stream.time_base, Fraction(1, 1000))
-        self._origin = int(stream.start_time or 0)
+        once = self._file is not None
+        self._deinterlacer, doubt = choose_deinterlacer(self._container, stream, self._path, self._settings, once=once)
+        self.warnings += [doubt] if doubt else []
+        self._time_base = as_fraction(stream.time_base, Fraction(1, 1000)) / self._deinterlacer.times
+        self._origin = int(stream.start_time or 0) * self._deinterlacer.times
         side = frozenset(s.index for s in self._container.streams if s.type in ("audio", "subtitle", "data"))
         self._decoder = Decoder(self._container, stream, side, self._is_cut)
-        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = iter(self._decoder)
+        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = self._deinterlacer(iter(self._decoder))
         self._ready: deque[Frame | SidePacket] = deque()  # decoded early, by opening and by sample()
         self._started = self._warned_alpha = False
         first, early = self._find_first()
         check_size(first.width, first.height, self._name, most)  # containers need not tell it
         self._shift = int(first.pts or 0) if self._span.start else 0
         layout, assumed = layout_of(first, stream.codec_context, self._settings)
+        layout = self._deinterlacer.stored(layout)
         if self._container.format.name == "yuv4mpegpipe" and layout.chroma == (1, 1):
             layout = dataclasses.replace(layout, siting=y4m_siting(self._head()))
         self.info = describe(
@@ -92,6 +96,7 @@ class VideoSource(ClosesAtExit):
             kind="video" if self._file is None else "pipe",
             span=self._span,
             assumed_matrix=assumed,
+            deinterlacer=self._deinterlacer,
         )
         if self.info.codec == "mjpeg" and self._file is None:
             self.info = dataclasses.replace(self.info, jpegs=codings_of_video(self._path, layout))
@@ -120,7 +125,7 @@ class VideoSource(ClosesAtExit):
             elif isinstance(item, VideoFrame):
                 if item.pts is None:
                     item.pts = item.dts if item.dts is not None else self._origin
-                if not self._span.before(self._seconds(self._stream, item.pts)):
+                if not self._span.before(self._seconds(None, item.pts)):
                     return item, early
         if self._span.start and self._decoder.video_packets:
             raise InputError(f"{self._name} ends before --start {float(self._span.start):g} s; choose an earlier one")
@@ -129,7 +134,7 @@ class VideoSource(ClosesAtExit):
         raise InputError(f"{self._name} holds no picture that can be decoded; record or download it again")
 
     def _seconds(self, clock: object, pts: int | None) -> Fraction:
-        """Instant of a stamp, after the video's first picture; ``clock``: a packet or stream with a time base."""
+        """Instant of a stamp, after the video's first picture; ``clock``: a packet, None for pictures."""
         base = as_fraction(getattr(clock, "time_base", None), self._time_base)
         return (pts or 0) * base - self._origin * self._time_base
 
@@ -146,7 +151,7 @@ class VideoSource(ClosesAtExit):
         self._next_one()
         self._damage.partly += picture.is_corrupt
         pts = self._clock.stamp(None if picture.pts is None else picture.pts - self._shift)
-        frame = as_frame(picture, self.info.layout, pts, self._time_base)
+        frame = self._deinterlacer.frame(picture, self.info.layout, pts, self._time_base)
         if frame.alpha is None:
             return frame
         if not self._warned_alpha and int(frame.alpha.to(torch.int32).min()) < (1 << frame.layout.bits) - 1:
@@ -204,7 +209,7 @@ class VideoSource(ClosesAtExit):
             if isinstance(item, Packet):
                 yield from self._side_packets([item])
                 continue
-            seconds = Fraction(0) if item.pts is None else self._seconds(self._stream, item.pts)
+            seconds = Fraction(0) if item.pts is None else self._seconds(None, item.pts)
             if over or self._span.after(seconds):
                 over = True
                 if self._span.end is not None and seconds > self._span.end + INTERLEAVING_SECONDS:

@@ -2,7 +2,7 @@
 
 python scripts/measure_fields.py LOSSLESS_CLIP... [--crf 18] [--skip 180] [--frames 120]
 
-Two frames of 240 rows after each other are woven into one picture of 480, as a recorder of a real machine's signal does,
+Two frames of 240 rows after each other are woven into one picture of 480, as recorders of a real machine's signal do,
 and compressed by x264, interlaced, in 4:2:0. The truth is each frame, 720 pixels wide, its rows twice; PSNR in dB, mean
 over the frames. "stored" shows each woven picture for two frames.
 """

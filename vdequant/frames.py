@@ -195,6 +195,7 @@ class SourceInfo:
         sample_aspect: width over height of one pixel; 1 when square or unknown.
         rotation: degrees counter-clockwise that a player should turn the picture (0, 90, 180, 270).
         codec, pixel_format, container: FFmpeg's names, "" where they make no sense.
+        lossy: whether the codec usually changes samples.
         tags: color primaries and transfer.
         audio, subtitles, others: number of further streams.
         assumed_matrix: True when the file carried no matrix tag and one was assumed.
@@ -214,6 +215,7 @@ class SourceInfo:
     codec: str = ""
     pixel_format: str = ""
     container: str = ""
+    lossy: bool = False
     tags: ColorTags = field(default_factory=ColorTags)
     audio: int = 0
     subtitles: int = 0

@@ -36,8 +36,6 @@ SAMPLES = 12  # frames looked at by the probe
 LOSSY_SAMPLES = 24  # behind a lossy codec, where clean colors have to be found among many
 SAMPLED_PIXELS = 30_000_000  # at most, over these frames
 FOR_JPEG = "dequantizernet+"  # the restorer that knows JPEG's tables
-MPEG_CODECS = frozenset({"mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v3", "h264", "hevc", "vvc", "mjpeg"})
-LOSSY_CODECS = MPEG_CODECS | {"av1", "vp8", "vp9", "theora", "flv1", "wmv3", "vc1", "prores", "dnxhd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def _pictures(frames: list[Frame]) -> list[torch.Tensor]:
 
 def _is_lossy(info: SourceInfo) -> bool:
     """Whether the stored samples went through a codec that changes them; RGB and palettes are never lossy H.264."""
-    if info.codec in LOSSY_CODECS:
+    if info.lossy:
         return info.layout.model == "yuv" or info.codec == "mjpeg"
     return info.codec in ("jpg", "jpeg") or bool(info.jpegs)
 

@@ -197,3 +197,23 @@ def test_lost_pictures_are_repeated_in_both_of_their_places(tmp_path: Path) -> N
     times = [frame.pts * frame.time_base for frame in fields]
     assert times == sorted(times)
     assert times[::2] == [frame.pts * frame.time_base for frame in frames]
+
+
+def test_dv_tells_in_its_pictures_alone_that_it_is_interlaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    with make.kept_policy(), av.open(str(path), "w") as out:
+        film: Any = out.add_stream("dvvideo", rate=RATE)
+        film.height, film.width, film.pix_fmt = 576, 720, "yuv420p"
+        for number in range(6):
+            luma = np.full((576, 720), 60, np.uint8)
+            for field in (0, 1):
+                left = 80 * number + 40 * field
+                luma[101 + field : 300 : 2, left : left + 200] = 200
+            planes = np.concatenate([luma, np.full((288, 720), 128, np.uint8)])
+            out.mux(film.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        out.mux(film.encode(None))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.field_order == 0
+    source, frames = _read(path)
+    assert source.info.deinterlaced == "bwdif"
+    assert len(frames) == 12

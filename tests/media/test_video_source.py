@@ -372,3 +372,25 @@ def test_folder_span_behind_its_end_is_a_usage_error(tmp_path: Path) -> None:
     make.picture(tmp_path / "a1.png")
     with pytest.raises(UsageError, match="before the end"):
         open_source(str(tmp_path), Settings(start=5))
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "suffix", "name", "lossy"),
+    [
+        ("libsvtav1", "yuv420p", ".mkv", "av1", True),  # decoded by libdav1d
+        ("libx264", "yuv420p", ".mkv", "h264", True),
+        ("flv", "yuv420p", ".flv", "flv1", True),
+        ("cinepak", "rgb24", ".avi", "cinepak", True),
+        ("dvvideo", "yuv420p", ".avi", "dvvideo", True),
+        ("ffv1", "yuv420p", ".mkv", "ffv1", False),
+        ("zmbv", "bgr0", ".avi", "zmbv", False),
+    ],
+)
+def test_codecs_have_the_names_of_their_formats_and_are_known_for_what_they_lose(
+    codec: str, pix_fmt: str, suffix: str, name: str, lossy: bool, tmp_path: Path
+) -> None:
+    size, base = ((576, 720), Fraction(1, 25)) if codec == "dvvideo" else ((64, 96), Fraction(1, 50))
+    path = tmp_path / f"a{suffix}"
+    make.clip(path, codec=codec, pix_fmt=pix_fmt, size=size, pts=range(3), time_base=base)
+    source, _, _ = _read(path)
+    assert (source.info.codec, source.info.lossy) == (name, lossy)

@@ -20,6 +20,7 @@ BLOCK = 16  # pixels a side
 TEXTURED = 3.0  # codes that rows of a block differ on average, at least, to tell anything
 SAME = 0.35  # share of that by which both rows of a pair may differ to be one row
 TWICE = 0.15  # share of textured blocks that show each row twice, at least, of a console's picture
+RARELY = 0.25  # share of these, at most, in which pairs of other rows are the same, as edges by chance make them
 
 
 def _teeth(luma: Rows, other: Rows) -> float:
@@ -51,12 +52,12 @@ def _blocks(differences: Rows) -> Rows:
 
 def shows_rows_twice(runs: Sequence[Sequence[Rows]]) -> bool:
     """Whether rows 0 and 1, 2 and 3 ... are the same in many places, and rows 1 and 2 are not."""
-    textured = twice = 0
+    textured = twice = otherwise = 0
     for luma in (luma for run in runs for luma in run):
         even, odd = luma[0::2], luma[1::2]
-        within, between = _blocks(np.abs(even - odd)), _blocks(np.abs(odd[:-1] - even[1:]))
-        within = within[: len(between)]
-        tells = between > TEXTURED
+        within, between = _blocks(np.abs(even - odd)[:-1]), _blocks(np.abs(odd[:-1] - even[1:]))
+        tells = np.maximum(within, between) > TEXTURED
         textured += int(tells.sum())
         twice += int((tells & (within < SAME * between)).sum())
-    return textured > 0 and twice >= TWICE * textured
+        otherwise += int((tells & (between < SAME * within)).sum())
+    return 0 < TWICE * textured <= twice and otherwise <= RARELY * twice

@@ -17,6 +17,7 @@ from vdequant.media.tags import color_tags
 from vdequant.media.timing import Span
 
 AV_TIME_BASE = 1_000_000  # units a second of a container's own duration
+USUALLY_LOSSY = frozenset({"h264", "hevc", "av1", "dirac"})  # of those that can do without loss
 _FALLBACK_RATE = Fraction(60)
 # Beyond this a rate is a time base in disguise ("1000 fps" of variable-rate files); encoders plan bits by it.
 _HIGHEST_RATE = Fraction(480)
@@ -67,6 +68,7 @@ def describe(
     kinds = [s.type for s in container.streams if s.index != stream.index]
     # FFmpeg reads a still AVIF as a film of one picture, with its depth and YUV as they are stored.
     still = container.metadata.get("major_brand") == "avif" and stream.frames == 1
+    codec = stream.codec_context.codec
     return SourceInfo(
         kind="image" if still else kind,
         path=path,
@@ -77,9 +79,10 @@ def describe(
         time_base=as_fraction(stream.time_base, Fraction(1, 1000)) / deinterlacer.times,
         sample_aspect=as_fraction(stream.sample_aspect_ratio, Fraction(1)),
         rotation=round(first.rotation) % 360,
-        codec=stream.codec_context.name,
+        codec=codec.canonical_name,
         pixel_format=first.format.name,
         container=container.format.name,
+        lossy=codec.lossy and (not codec.lossless or codec.canonical_name in USUALLY_LOSSY),
         tags=color_tags(first, stream.codec_context),
         audio=kinds.count("audio"),
         subtitles=kinds.count("subtitle"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vdequant.errors import UsageError
 from vdequant.media.combing import Rows, is_combed, shows_rows_twice
 from vdequant.media.describing import seconds_of
-from vdequant.media.interlacing import Deinterlacer, can_part
+from vdequant.media.interlacing import Deinterlacer, Item, can_part
 from vdequant.media.pixels import storage
 from vdequant.media.sampling import visited
 from vdequant.settings import Settings
@@ -21,18 +23,35 @@ PLACES, PICTURES = 6, 3  # that are looked at, and consecutive pictures at each
 PROGRESSIVE = 1  # AVFieldOrder: 0 is unknown, all above are orders of fields
 
 
-def says_interlaced(stream: VideoStream) -> bool:
-    """Whether the stream is tagged as interlaced."""
-    return int(stream.codec_context.field_order) > PROGRESSIVE
+def peeked(items: Iterator[Item]) -> tuple[VideoFrame | None, Iterator[Item]]:
+    """The first picture, None where there is none, and all items from the first one on."""
+    seen: list[Item] = []
+    for item in items:
+        seen.append(item)
+        if isinstance(item, VideoFrame):
+            return item, chain(seen, items)
+    return None, iter(seen)
+
+
+def says_interlaced(stream: VideoStream, first: VideoFrame | None) -> bool:
+    """Whether the stream is tagged as interlaced, or its first picture is: DV tells it there alone."""
+    return int(stream.codec_context.field_order) > PROGRESSIVE or (first is not None and bool(first.interlaced_frame))
 
 
 def choose_deinterlacer(
-    container: InputContainer, stream: VideoStream, path: str, settings: Settings, *, once: bool
+    container: InputContainer,
+    stream: VideoStream,
+    first: VideoFrame | None,
+    path: str,
+    settings: Settings,
+    *,
+    once: bool,
 ) -> tuple[Deinterlacer, str]:
     """What to do, and a warning or "".
 
     Args:
         container, stream: as opened.
+        first: picture.
         path: is opened again for a look.
         settings: their ``deinterlace`` and ``max_pixels``.
         once: ``path`` is a stream that cannot be opened again.
@@ -41,7 +60,7 @@ def choose_deinterlacer(
         UsageError: fields are wanted of pictures that do not fall into two.
     """
     wanted = settings.deinterlace
-    if wanted == "off" or (wanted == "auto" and not says_interlaced(stream)):
+    if wanted == "off" or (wanted == "auto" and not says_interlaced(stream, first)):
         return Deinterlacer(), ""
     height, down = stream.height, storage(stream.codec_context.pix_fmt or "yuv420p").chroma[1]
     if not can_part(height, down):

@@ -18,7 +18,7 @@ from vdequant.frames import Frame, SidePacket
 from vdequant.media.damage import Damage
 from vdequant.media.decoding import Decoder, Lost
 from vdequant.media.describing import describe, shortfall
-from vdequant.media.field_choice import choose_deinterlacer
+from vdequant.media.field_choice import choose_deinterlacer, peeked
 from vdequant.media.jpeg_sequences import codings_of_video
 from vdequant.media.lifetimes import ClosesAtExit
 from vdequant.media.limits import check_count, check_size
@@ -70,14 +70,16 @@ class VideoSource(ClosesAtExit):
             self._container, self._stream = seek(self._container, self._path, self._span.start, most)
         stream = self._stream
         check_size(stream.width, stream.height, self._name, most)
-        once = self._file is not None
-        self._deinterlacer, doubt = choose_deinterlacer(self._container, stream, self._path, self._settings, once=once)
+        side = frozenset(s.index for s in self._container.streams if s.type in ("audio", "subtitle", "data"))
+        self._decoder = Decoder(self._container, stream, side, self._is_cut)
+        shown, items = peeked(iter(self._decoder))
+        self._deinterlacer, doubt = choose_deinterlacer(
+            self._container, stream, shown, self._path, self._settings, once=self._file is not None
+        )
         self.warnings += [doubt] if doubt else []
         self._time_base = as_fraction(stream.time_base, Fraction(1, 1000)) / self._deinterlacer.times
         self._origin = int(stream.start_time or 0) * self._deinterlacer.times
-        side = frozenset(s.index for s in self._container.streams if s.type in ("audio", "subtitle", "data"))
-        self._decoder = Decoder(self._container, stream, side, self._is_cut)
-        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = self._deinterlacer(iter(self._decoder))
+        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = self._deinterlacer(items)
         self._ready: deque[Frame | SidePacket] = deque()  # decoded early, by opening and by sample()
         self._started = self._warned_alpha = False
         first, early = self._find_first()

@@ -1,6 +1,6 @@
 """Trains the network that finds error diffusion in pictures of few colors, and writes it with its card.
 
-python scripts/train_dither_finder.py photos-1 photos-2 art games [--count 18000] [--minutes 15]
+python scripts/train_dither_finder.py photos-1 photos-2 art games [--count 18000] [--minutes 40] [--init FILE]
 
 Each crop of a picture is cut to a palette (Pillow's or ffmpeg's) or to levels of one channel, both plainly and by error
 diffusion; made-up screens of flat art are never dithered. One picture in ten is held back. The same command continues
@@ -20,7 +20,7 @@ import torch
 from gifs import as_gif
 from PIL import Image
 from release_data import CARD as PICTURES
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,11 +31,11 @@ from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.training.loop import Trainer, TrainSettings
 from vdequant.training.screens import flat_record
 
-SIDE, CROPS = 128, (64, 96)  # pixels of a sample, and of what a step sees of it
+SIDE, CROPS = 128, (68, 100)  # pixels of a sample, and of what a step sees of it
 SMALLER = 0.35  # of the pictures are shrunk first: finer content
 KINDS = {"Pillow": 0.28, "ffmpeg": 0.32, "levels": 0.28, "flat": 0.12}
 FFMPEG = ("floyd_steinberg", "sierra2_4a", "atkinson", "sierra2", "heckbert")
-RATE, BATCH, DECAY = 3e-3, 32, 0.995
+RATE, BATCH, DECAY = 3e-3, 32, 0.997
 SURE = 0.99  # share of held-back pictures without dither that the printed limit lets pass
 # A sample: file, whether it is dithered, kind, codes (3, SIDE, SIDE) uint8
 Sample = tuple[str, bool, str, Tensor]
@@ -142,7 +142,7 @@ def turned(codes: Tensor, rng: np.random.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Crops:
-    """What a step sees: planes ``(N, 13, h, w)``, and which of them are dithered, ``(N,)`` of 0 and 1."""
+    """What a step sees: planes ``(N, 24, h, w)``, and which of them are dithered, ``(N,)`` of 0 and 1."""
 
     planes: Tensor
     dithered: Tensor
@@ -157,11 +157,9 @@ class Lesson:
 
     Args:
         samples: see there.
-        rng: turns them.
     """
 
-    def __init__(self, samples: list[Sample], rng: np.random.Generator) -> None:
-        self.planes = [structure(turned(codes.int(), rng)).half() for _, _, _, codes in samples]
+    def __init__(self, samples: list[Sample]) -> None:
         held = np.array([zlib.crc32(name.encode()) % 10 == 0 for name, _, _, _ in samples])
         dithered = np.array([each[1] for each in samples])
         self.dithered, self.plain = np.flatnonzero(dithered & ~held), np.flatnonzero(~dithered & ~held)
@@ -174,15 +172,15 @@ class Lesson:
         side, half = int(rng.choice(CROPS)), settings.batch // 2
         cut = []
         for sample in np.concatenate([rng.choice(self.dithered, half), rng.choice(self.plain, half)]):
-            whole = self.planes[int(sample)]
-            top, left = rng.integers(0, whole.shape[-1] - side + 1, 2)
-            cut.append(whole[:, top : top + side, left : left + side])
-        planes = torch.stack(cut).float().contiguous(memory_format=torch.channels_last)
+            whole = turned(self.samples[int(sample)][3].int(), rng)
+            top, left = rng.integers(0, SIDE - side + 1, 2)
+            cut.append(structure(whole[:, top : top + side, left : left + side]))
+        planes = torch.stack(cut).contiguous(memory_format=torch.channels_last)
         return Crops(planes, torch.tensor([1.0, 0.0]).repeat_interleave(half))
 
     def score(self, net: DitherFinder) -> dict[str, float]:
         """See :class:`~vdequant.training.loop.Lesson`."""
-        _, found = judge(net, [self.samples[i] for i in self.away], [self.planes[i] for i in self.away])
+        _, found = judge(net, [self.samples[i] for i in self.away])
         return {"found": found, "mean": found}
 
 
@@ -192,9 +190,9 @@ def loss_of(net: nn.Module, crops: Crops) -> Tensor:
 
 
 @torch.inference_mode()
-def judge(net: DitherFinder, samples: list[Sample], planes: list[Tensor]) -> tuple[float, float]:
+def judge(net: DitherFinder, samples: list[Sample]) -> tuple[float, float]:
     """The limit on held-back samples, see SURE, and the share of the diffused ones above it; prints it by kind."""
-    odds = [float(net(each[None].float())) for each in planes]
+    odds = [float(net(structure(codes.int())[None])) for _, _, _, codes in samples]
     limit = float(np.quantile([odd for odd, each in zip(odds, samples, strict=True) if not each[1]], SURE))
     kinds: dict[str, list[bool]] = {}
     for odd, (_, _, kind, codes) in zip(odds, samples, strict=True):
@@ -210,7 +208,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tiles", type=Path, nargs="+", help="folders of full-color pictures")
     parser.add_argument("--count", type=int, default=18000, help="samples")
-    parser.add_argument("--minutes", type=float, default=15.0, help="of training")
+    parser.add_argument("--minutes", type=float, default=40.0, help="of training")
+    parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="safetensors file; its card is put beside it")
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="where checkpoints go; what is there is resumed"
@@ -222,13 +221,17 @@ def main() -> None:
     rng, samples = np.random.default_rng(1), list[Sample]()
     while len(samples) < args.count:
         samples += some(paths, rng)
-    lesson = Lesson(samples, rng)
+    lesson = Lesson(samples)
     settings = TrainSettings(args.minutes, batch=BATCH, rate=RATE, decay=DECAY, muon=False, validate_every=4000)
     trainer = Trainer(DitherFinder, loss_of, settings, args.runs / "dither-finder", torch.device("cpu"))
+    if args.init and not trainer.steps:
+        begun = DitherFinder()
+        begun.load_state_dict(load_file(args.init))
+        trainer.start_from(begun)
     net = trainer.run(
         lesson, lambda at, loss: print(f"step {at.steps}, {at.seconds:.0f} s, loss {loss:.3f}", flush=True)
     )
-    limit, found = judge(net, [samples[i] for i in lesson.away], [lesson.planes[i] for i in lesson.away])
+    limit, found = judge(net, [samples[i] for i in lesson.away])
     parameters = sum(each.numel() for each in net.parameters())
     save_file({name: value.contiguous() for name, value in net.state_dict().items()}, args.output)
     card = CARD.format(

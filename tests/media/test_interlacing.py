@@ -217,3 +217,10 @@ def test_dv_tells_in_its_pictures_alone_that_it_is_interlaced(tmp_path: Path) ->
     source, frames = _read(path)
     assert source.info.deinterlaced == "bwdif"
     assert len(frames) == 12
+
+
+def test_parted_pictures_of_motion_jpeg_are_not_taken_for_the_coded_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    make.clip(path, codec="mjpeg", pix_fmt="yuvj420p", size=(64, 96), count=3)
+    assert _read(path)[0].info.jpegs
+    assert not _read(path, deinterlace="bwdif")[0].info.jpegs

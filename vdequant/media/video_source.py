@@ -100,7 +100,8 @@ class VideoSource(ClosesAtExit):
             assumed_matrix=assumed,
             deinterlacer=self._deinterlacer,
         )
-        if self.info.codec == "mjpeg" and self._file is None:
+        # Of parted pictures the blocks are others than those that were coded.
+        if self.info.codec == "mjpeg" and self._file is None and not self._deinterlacer.how:
             self.info = dataclasses.replace(self.info, jpegs=codings_of_video(self._path, layout))
         self._clock = Clock(round(1 / (self.info.rate * self._time_base)))
         self.passengers = passengers_of(self._container, stream, self._span, self._shift * self._time_base)

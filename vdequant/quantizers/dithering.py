@@ -20,8 +20,8 @@ PART = 256  # pixels a side that are looked at, from the middle
 MOST_PICTURES = 3  # that are looked at, two where they agree
 # Log odds of colors and of levels. Of frames of nine captures only those of art made of tiles pass. Of 32 pictures
 # without dither, in 16, 64 and 256 colors, at most two pass, whose originals have dithered parts, and in levels none
-# does; with Floyd and Steinberg's 81, 78 and 44 % of them do, and in levels of up to 3 bits all.
-SURE, SURE_OF_LEVELS = 3.6, 3.0
+# does; with Floyd and Steinberg's 81, 75 and 50 % of them do, and in levels of up to 3 bits all.
+SURE, SURE_OF_LEVELS = 3.5, 2.8
 
 
 def diffusion_odds(picture: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import pytest
 import torch
 from av.filter import Graph
 
-from vdequant.errors import UsageError
+from vdequant.errors import InputError, UsageError
 from vdequant.frames import Frame
 from vdequant.media.source import open_source
 from vdequant.media.video_source import VideoSource
 from vdequant.pipeline import restore
 from vdequant.settings import Settings
 
+INTERLACED_DCT = 1 << 18  # AV_CODEC_FLAG_INTERLACED_DCT
 RATE = 25  # stored pictures a second
 SIZE = (128, 160)
 SQUARE = 24  # pixels a side of what moves
@@ -217,6 +219,23 @@ def test_dv_tells_in_its_pictures_alone_that_it_is_interlaced(tmp_path: Path) ->
     source, frames = _read(path)
     assert source.info.deinterlaced == "bwdif"
     assert len(frames) == 12
+
+
+def test_an_interlaced_film_whose_size_changes_is_refused_in_words(tmp_path: Path) -> None:
+    parts = []
+    for height, width in ((64, 96), (128, 160)):
+        part = io.BytesIO()
+        with av.open(part, "w", format="mpeg2video") as out:
+            film: Any = out.add_stream("mpeg2video", rate=RATE)
+            film.height, film.width, film.pix_fmt = height, width, "yuv420p"
+            film.codec_context.flags |= INTERLACED_DCT
+            frames = [make.video_frame("yuv420p", height, width, number) for number in range(2)]
+            out.mux([packet for frame in (*frames, None) for packet in film.encode(frame)])
+        parts.append(part.getvalue())
+    path = tmp_path / "a.m2v"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(InputError, match="picture size changes from 96x64 to 160x128"):
+        _read(path)
 
 
 def test_parted_pictures_of_motion_jpeg_are_not_taken_for_the_coded_ones(tmp_path: Path) -> None:

@@ -74,16 +74,21 @@ def choose_deinterlacer(
     if once:
         words = "the stream says it is interlaced, and is restored as stored; --deinterlace bwdif parts its fields"
         return Deinterlacer(), words
-    runs = _lumas(path, seconds_of(container, stream), settings.max_pixels)
+    runs = _lumas(path, stream, seconds_of(container, stream), settings.max_pixels)
     if not is_combed(runs):
         return Deinterlacer(), ""
     return Deinterlacer("fields" if shows_rows_twice(runs) else "bwdif"), ""
 
 
-def _lumas(path: str, seconds: float | None, most: int) -> list[list[Rows]]:
-    """Of runs of pictures from all over the video, in codes of 255."""
+def _lumas(path: str, stream: VideoStream, seconds: float | None, most: int) -> list[list[Rows]]:
+    """Of runs of pictures from all over the video, in codes of 255; damage may give some a size of their own."""
     instants = [Fraction(seconds or 0) * (2 * i + 1) / (2 * PLACES) for i in range(PLACES if seconds else 1)]
+    size = stream.width, stream.height
     return [
-        [np.asarray(picture.to_ndarray(format="gray"), np.float32) for picture in (here, *islice(after, PICTURES - 1))]
+        [
+            np.asarray(picture.to_ndarray(format="gray"), np.float32)
+            for picture in (here, *islice(after, PICTURES - 1))
+            if (picture.width, picture.height) == size
+        ]
         for here, after in visited(path, instants, most, Deinterlacer())
     ]

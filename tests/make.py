@@ -88,7 +88,7 @@ def noise_frame(pix_fmt: str, height: int, width: int, seed: int) -> av.VideoFra
     return frame
 
 
-def _add_audio(container: OutputContainer, codec: str, seconds: float) -> list[av.Packet]:
+def add_audio(container: OutputContainer, codec: str, seconds: float) -> list[av.Packet]:
     rate = 48000
     stream = container.add_stream(codec, rate=rate, layout="stereo")
     count = int(seconds * rate)
@@ -159,7 +159,7 @@ def clip(
         if chapters:
             out.set_chapters([_chapter(1, 0, 60), _chapter(2, 60, 120)])
         out.metadata["title"] = "A test"
-        packets = _add_audio(out, audio, count * 0.02) if audio else []
+        packets = add_audio(out, audio, count * 0.02) if audio else []
         for i, stamp in enumerate(stamps):
             frame = noise_frame(pix_fmt, *size, i) if noise else video_frame(pix_fmt, *size, i)
             frame.pts, frame.time_base = stamp, time_base

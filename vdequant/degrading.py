@@ -245,7 +245,8 @@ def degrade(
     observer = observer or Silent()
     request = target.request()
     size = target.resolution(request)
-    settings = exact_settings(output, settings or Settings())
+    # Nothing is lost but what was asked for: fields stay as they are stored.
+    settings = replace(exact_settings(output, settings or Settings()), deinterlace="off")
     with writing_alone(output), open_source(input, settings) as source:
         likely = plan_output(output, _resulting(source.info, size, gray=False), settings)
         check_output(likely, source, overwrite=settings.overwrite)  # before any work

@@ -15,6 +15,7 @@ import pytest
 import torch
 from av.filter import Graph
 
+from vdequant.degrading import Target, degrade
 from vdequant.errors import InputError, UsageError
 from vdequant.frames import Frame
 from vdequant.media.source import open_source
@@ -68,7 +69,7 @@ def _write(path: Path, lumas: list[np.ndarray], order: str = "tff", sound: str =
         options = {"qp": "0", **({"x264-params": f"{order}=1"} if order else {})}
         film: Any = out.add_stream("libx264", rate=RATE, options=options)
         film.height, film.width, film.pix_fmt = height, width, "yuv420p"
-        packets = make._add_audio(out, sound, len(lumas) / RATE) if sound else []
+        packets = make.add_audio(out, sound, len(lumas) / RATE) if sound else []
         for number, luma in enumerate(lumas):
             planes = np.concatenate([luma, np.full((height // 2, width), 128, np.uint8)])
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
@@ -164,6 +165,12 @@ def test_a_film_of_fields_is_restored_at_twice_the_rate_with_its_sound(tmp_path:
     assert done.frames == 16
     assert make.stamps(tmp_path / "b.mkv") == pytest.approx([number / 50 for number in range(16)], abs=1e-3)
     assert make.sound(tmp_path / "b.mkv") == make.sound(path)
+
+
+def test_quantizing_leaves_fields_as_they_are_stored(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.mkv", _woven(_console(6)))
+    assert degrade(str(path), str(tmp_path / "b.mkv"), Target(to="m=4")).frames == 6
+    assert make.stamps(tmp_path / "b.mkv") == make.stamps(path)
 
 
 def test_rows_that_do_not_fall_into_two_fields_stay_with_a_warning_or_are_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from av.video.frame import VideoFrame
 from vdequant.frames import Frame, Layout
 from vdequant.media.conversion import as_frame
 from vdequant.media.decoding import Lost
+from vdequant.media.rationals import as_fraction
 
 How = Literal["", "bwdif", "fields"]
 FIELDS = 2  # a picture
@@ -100,10 +101,8 @@ def _progressive(items: Iterator[Item], how: How) -> Iterator[Item]:
 def _graph(picture: VideoFrame, how: How) -> Graph:
     name, options = FILTERS[how]
     graph = Graph()
-    base = picture.time_base or Fraction(1, 1000)
-    source = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(base)
-    )
+    base = as_fraction(picture.time_base, Fraction(1, 1000))
+    source = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=base)
     part, sink = graph.add(name, options), graph.add("buffersink")
     source.link_to(part)
     part.link_to(sink)

@@ -19,6 +19,7 @@ from vdequant.media.damage import Damage
 from vdequant.media.decoding import Decoder, Lost
 from vdequant.media.describing import describe, shortfall
 from vdequant.media.field_choice import choose_deinterlacer, peeked
+from vdequant.media.interlacing import Item
 from vdequant.media.jpeg_sequences import codings_of_video
 from vdequant.media.lifetimes import ClosesAtExit
 from vdequant.media.limits import check_count, check_size
@@ -79,7 +80,7 @@ class VideoSource(ClosesAtExit):
         self.warnings += [doubt] if doubt else []
         self._time_base = as_fraction(stream.time_base, Fraction(1, 1000)) / self._deinterlacer.times
         self._origin = int(stream.start_time or 0) * self._deinterlacer.times
-        self._items: Iterator[VideoFrame | Lost | Packet[Stream]] = self._deinterlacer(items)
+        self._items: Iterator[Item] = self._deinterlacer(items)
         self._ready: deque[Frame | SidePacket] = deque()  # decoded early, by opening and by sample()
         self._started = self._warned_alpha = False
         first, early = self._find_first()

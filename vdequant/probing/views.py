@@ -74,6 +74,7 @@ def runs(path: str, plan: Plan, settings: Settings) -> Iterator[Iterator[View]]:
         return
     budget = max(RUNS * 2, PIXELS // (info.layout.width * info.layout.height))
     spans = _spans(info, settings, budget)
+    settings = replace(settings, deinterlace=info.deinterlaced or "off")  # as was decided once, by a look all over
     for start, duration in spans:
         yield _run(path, plan, replace(settings, start=start, duration=duration), budget // len(spans))
 

@@ -148,7 +148,7 @@ def test_sound_is_passed_on_and_not_timed() -> None:
 
 @pytest.mark.parametrize("temporal", [name for name in TEMPORALS if name != "auto"])
 def test_no_smoother_of_a_live_run_looks_ahead(temporal: str) -> None:
-    smoother = make_smoother(temporal, Settings(live=True, temporal=temporal).flicker)
+    smoother = make_smoother(temporal, Settings(live=True, temporal=temporal).flicker, live=True)
     assert smoother is None or smoother.look_ahead == 0
 
 

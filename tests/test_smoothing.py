@@ -21,6 +21,7 @@ from vdequant.pipeline import Summary, restore
 from vdequant.planning import Plan
 from vdequant.settings import Settings
 from vdequant.temporal.chain import Chain, make_smoother
+from vdequant.temporal.looking_ahead import AHEAD, BLOCK
 
 FAST = {"restorer": "deband", "device": "cpu", "workers": 2, "lossless": True}
 
@@ -123,7 +124,7 @@ def test_words_become_smoothers() -> None:
     assert isinstance(lock, Chain)
     assert lock.look_ahead == 0
     assert both is not None
-    assert both.look_ahead == 3
+    assert both.look_ahead == 3 + AHEAD + BLOCK - 1
 
 
 def test_the_summary_is_json(tmp_path: Path) -> None:

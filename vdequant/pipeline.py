@@ -232,7 +232,7 @@ def _start_workers(
 def _smoothing(recipe: Recipe, plan: Plan, settings: Settings, write: Write) -> SmoothingWriter | None:
     """What makes frames steady over time before it writes them; None when nothing is to be done."""
     moving = plan.source.kind != "image"
-    smoother = make_smoother(plan.temporal, settings.flicker) if moving else None
+    smoother = make_smoother(plan.temporal, settings.flicker, live=settings.live) if moving else None
     if smoother is None:
         return None
     return SmoothingWriter(recipe, smoother, write, engine=plan.engine, certify_every=CERTIFY_EVERY, live=settings.live)

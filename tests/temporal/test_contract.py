@@ -134,9 +134,10 @@ def test_equal_clips_give_equal_results_and_a_flushed_smoother_is_as_new(name: s
 
 def test_a_frame_does_not_depend_on_what_lies_beyond_the_look_ahead(name: str) -> None:
     smoother = make(name)
-    pictures = blinking(9)
-    changed = [*pictures[:8], torch.rand_like(pictures[8])]
-    end = 8 - smoother.look_ahead
+    last = smoother.look_ahead + 8
+    pictures = blinking(last + 1)
+    changed = [*pictures[:last], torch.rand_like(pictures[last])]
+    end = last - smoother.look_ahead
     one, other = (smooth(make(name), frames(clip, "lossy"))[:end] for clip in (pictures, changed))
     assert all(torch.equal(a.restored, b.restored) for a, b in zip(one, other, strict=True))
 
@@ -145,10 +146,10 @@ def test_what_is_held_does_not_grow_with_the_clip(name: str) -> None:
     smoother = make(name)
     given = frames(blinking(8), "lossy")
     held = []
-    for number in range(64):
+    for number in range(160):
         smoother.push(given[number % 8])
         held.append(_tensors(smoother))
-    assert max(held[16:]) == max(held[48:]) <= 32
+    assert max(held[64:112]) == max(held[112:]) <= 32 + 4 * smoother.look_ahead
 
 
 def _tensors(thing: object, seen: set[int] | None = None) -> int:

@@ -4,7 +4,8 @@
 source know of each other before any of them is restored; nothing here runs a network.
 
 Smoothers (``base.py``) make restored frames agree where they show the same thing: ``lock`` holds the value of a stored
-color in its place, ``flow`` takes means along the motion, ``blend`` shows what flickers every other frame as its mean.
+color in its place, ``flow`` takes means along the motion (``flow-live`` those of the past alone), ``blend`` shows what
+flickers every other frame as its mean.
 To add one, write a class without required arguments in a file of its own and add its line below.
 """
 
@@ -14,5 +15,6 @@ from __future__ import annotations
 SMOOTHERS: dict[str, str] = {
     "lock": "vdequant.temporal.lock:Lock",
     "flow": "vdequant.temporal.flow:Flow",
+    "flow-live": "vdequant.temporal.flow:LiveFlow",
     "blend": "vdequant.temporal.flicker:Blend",
 }

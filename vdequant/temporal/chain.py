@@ -35,12 +35,14 @@ class Chain:
         return frames
 
 
-def make_smoother(temporal: str, flicker: str) -> Smoother | None:
+def make_smoother(temporal: str, flicker: str, *, live: bool = False) -> Smoother | None:
     """The smoother of ``--temporal`` "off", "lock" or "flow" and ``--flicker`` "keep" or "blend"; None: nothing to do.
 
-    Blending comes last, so that what it takes out of the cells on purpose is not moved back into them.
+    Blending comes last, so that what it takes out of the cells on purpose is not moved back into them. ``live``: no
+    frame may wait for later ones, which blending does and ``Settings`` refuses.
     """
-    names = [*([] if temporal == "off" else [temporal]), *(["blend"] if flicker == "blend" else [])]
+    own = "flow-live" if live and temporal == "flow" else temporal
+    names = [*([] if own == "off" else [own]), *(["blend"] if flicker == "blend" else [])]
     made: list[Smoother] = []
     for name in names:
         module, _, attribute = SMOOTHERS[name].partition(":")

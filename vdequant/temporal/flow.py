@@ -13,6 +13,8 @@ is in their hull. ``alike.py`` says what the same place is, ``motion.py`` where 
 A slow change is no error of a codec: a camera that moves by parts of a pixel, a sky that turns, a fade. Where that is
 what changed (``explained.py``) and a region does not rest, nothing is taken to stand still; and where whole
 surroundings drift off the mean by more than a codec errs there, the mean follows.
+
+What later frames show of a place that stands still is told to the earlier ones (``looking_ahead.py``).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
 from vdequant.temporal.explained import explained
 from vdequant.temporal.flicker import Returning
+from vdequant.temporal.looking_ahead import AHEAD, LookAhead
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255)  # BT.601, in codes; only differences count
@@ -54,6 +57,7 @@ SMOOTH = 16.0  # contrast at which what moved by parts of a pixel, and was inter
 MANY = 0.1  # share of a picture from which on it is faster to project all of it
 BETWEEN = 0.01  # pixels off a whole number of them from which on a place lies between
 STRICTER = 1.5  # by how much limits are tighter where every frame brings changes
+TELLS, TELLS_NOTHING = 40.0, 80.0  # codes of a change up to which the frame before is told all, and from which nothing
 MOST_SEEN = 64.0  # looks after which the mean forgets
 MOST_SEEN_MOVING = 3.0  # the same along the flow, whose errors add up
 
@@ -86,7 +90,8 @@ class _Before:
         look: the frame.
         mean, seen: ``(3, H, W)`` in [0, 1], and of how many looks ``(H, W)``; those beside edges count for less.
         quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
-        value: the smoothed picture.
+        value: the smoothed picture, as far as this frame and earlier ones tell.
+        told: ``(H, W)``, how much of it the frame before may be told, being in the same place; None: all.
     """
 
     look: _Look
@@ -94,23 +99,32 @@ class _Before:
     seen: Floats
     quiet: Floats
     value: Tensor
+    told: Floats | None = None
 
 
 class Flow:
-    """See the module; a recursive mean with a memory for each pixel, which is moved along with the picture."""
+    """See the module; a recursive mean with a memory for each pixel, which is moved along with the picture.
+
+    Args:
+        ahead: frames that are looked ahead at, see :class:`~vdequant.temporal.looking_ahead.LookAhead`.
+    """
 
     look_behind: int | None = None
-    look_ahead = 0
 
-    def __init__(self) -> None:
-        self._find_motion = MotionFinder()
+    def __init__(self, ahead: int = AHEAD) -> None:
+        self._find_motion, self._later = MotionFinder(), LookAhead(ahead)
         self.flush()
+
+    @property
+    def look_ahead(self) -> int:
+        """See :class:`~vdequant.temporal.base.Smoother`."""
+        return self._later.most
 
     def flush(self) -> list[RestoredFrame]:
         """See :class:`~vdequant.temporal.base.Smoother`."""
         self._cuts, self._returning = CutDetector(), Returning()
         self._before: _Before | None = None
-        return []
+        return self._later.flush()
 
     def push(self, frame: RestoredFrame) -> list[RestoredFrame]:
         """See :class:`~vdequant.temporal.base.Smoother`."""
@@ -119,14 +133,15 @@ class Flow:
             now = _look(frame)
             self._before = _Before(now, now.fresh, now.worth, np.zeros_like(now.luma), frame.restored)
             self._returning.restart(frame.y)
-            return [frame]
+            return self._later.begin(frame, frame.restored)
         if torch.equal(before.look.y, frame.y):
             self._returning.restart(frame.y)  # nothing that stands still for two frames alternates
             before.seen = np.minimum(before.seen + before.look.worth, MOST_SEEN)
             before.quiet = _quieter(before.quiet, np.ones_like(before.quiet))
-            return [replace(frame, restored=before.value)]
-        self._before = self._smoothed(frame, before, self._returning(frame.y))
-        return [replace(frame, restored=self._before.value)]
+            return self._later.push(frame, before.value, None)
+        self._before = now = self._smoothed(frame, before, self._returning(frame.y))
+        told = None if now.told is None else torch.from_numpy(now.told).to(now.value)
+        return self._later.push(frame, now.value, told)
 
     def _smoothed(self, frame: RestoredFrame, before: _Before, phases: Mask | None) -> _Before:
         now = _look(frame)
@@ -149,12 +164,22 @@ class Flow:
             trust[phases] = 0  # what alternates is kept: each phase as it is restored
         seen = seen * trust
         share = now.worth / (seen + now.worth)
-        mean = np.clip(_followed(mean + (now.fresh - mean) * share, now), 0, 1)
+        mean, drifting = _followed(mean + (now.fresh - mean) * share, now)
+        mean = np.clip(mean, 0, 1)
         value = torch.from_numpy(mean)[None].to(frame.restored)
         if carried is not None and carried.any():
             value = _limited(value, frame, torch.from_numpy(carried).to(value.device))
             mean = _planes(value)
-        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value)
+        told = trust * _tells(now, before.look)
+        told[drifting if carried is None else drifting | carried] = 0
+        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value, told)
+
+
+class LiveFlow(Flow):
+    """The same for what plays: no frame waits for a later one."""
+
+    def __init__(self) -> None:
+        super().__init__(ahead=0)
 
 
 def _look(frame: RestoredFrame) -> _Look:
@@ -187,17 +212,26 @@ def _rests(now: Floats, before: Floats, quiet: Floats, step: Floats) -> Floats:
     return np.asarray(rests.clip(0, 1), np.float32)
 
 
-def _followed(mean: Floats, now: _Look) -> Floats:
-    """``mean`` moved toward the look where its surroundings drift; never past it."""
-    gaps = now.fresh - mean
+def _tells(now: _Look, before: _Look) -> Floats:
+    """How far ``(H, W)`` each pixel's color says that it is the same: what is taken for bled color may be another thing,
+    which soon shows that it is one, but must not be seen before it is there.
+    """
+    jump = np.abs(now.colors - before.colors).max(0) * np.float32(255)
+    return np.asarray(((TELLS_NOTHING - jump) / np.float32(TELLS_NOTHING - TELLS)).clip(0, 1), np.float32)
+
+
+def _followed(mean: Floats, now: _Look) -> tuple[Floats, Mask]:
+    """``mean`` moved toward the look where its surroundings drift, never past it; and where they do ``(H, W)``."""
+    gaps, drifting = now.fresh - mean, np.zeros(now.luma.shape, dtype=bool)
     by_edges = _around(now.edges.mixed) * np.float32(DRIFT_BY_CONTRAST / 255)
     for plane, gap in zip(mean, gaps, strict=True):
         drift = _around(gap)
         noise = np.maximum(_around(np.abs(gap - drift)), 0)
         least = by_edges + np.sqrt(noise) * np.float32(DRIFT_BY_NOISE / 255**0.5)
         np.copysign(np.maximum(np.abs(drift) - least, 0), drift, out=drift)
+        drifting |= drift != 0
         plane += np.clip(drift, np.minimum(gap, 0), np.maximum(gap, 0))
-    return mean
+    return mean, drifting
 
 
 def _around(plane: Floats) -> Floats:

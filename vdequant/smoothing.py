@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -108,8 +109,11 @@ class SmoothingWriter:
             self._pass_packets()
             return
         y, restored = result.planes
+        frame = as_frame(self.recipe, y, restored, result.cells)
+        if isinstance(item, Frame):
+            frame = replace(frame, source_pixels=item.layout.width * item.layout.height)
         with torch.inference_mode():
-            self._pass(self.smoother.push(as_frame(self.recipe, y, restored, result.cells)))
+            self._pass(self.smoother.push(frame))
 
     def flush(self) -> None:
         """No more items are coming."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -91,6 +93,17 @@ def test_without_looking_ahead_none_waits() -> None:
     later = LookAhead(0)
     assert len(later.begin(frame(0), shade(0.1))) == 1
     assert len(later.push(frame(1), shade(0.2), ALL)) == 1
+
+
+def test_large_sources_that_wait_along_are_looked_ahead_less_too() -> None:
+    small, large = LookAhead(24, 12), LookAhead(24, 12)
+    waiting = {}
+    for later, pixels in ((small, 4 * 16), (large, 3840 * 2160)):
+        given = replace(frame(0), source_pixels=pixels)
+        out = len(later.begin(given, shade(0.1)))
+        out += sum(len(later.push(given, shade(0.1), ALL)) for _ in range(79))
+        waiting[pixels] = 80 - out
+    assert waiting[3840 * 2160] < 8 < 24 <= waiting[4 * 16]
 
 
 @pytest.mark.parametrize("share", [0.9, 0.3, 0.1, 0.02])

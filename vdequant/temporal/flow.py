@@ -130,8 +130,8 @@ class Flow:
         """See :class:`~vdequant.temporal.base.Smoother`."""
         before = self._before
         if self._cuts.starts_shot(frame.y) or before is None:
-            now = _look(frame)
-            self._before = _Before(now, now.fresh, now.worth, np.zeros_like(now.luma), frame.restored)
+            look = _look(frame)
+            self._before = _Before(look, look.fresh, look.worth, np.zeros_like(look.luma), frame.restored)
             self._returning.restart(frame.y)
             return self._later.begin(frame, frame.restored)
         if torch.equal(before.look.y, frame.y):
@@ -213,8 +213,9 @@ def _rests(now: Floats, before: Floats, quiet: Floats, step: Floats) -> Floats:
 
 
 def _tells(now: _Look, before: _Look) -> Floats:
-    """How far ``(H, W)`` each pixel's color says that it is the same: what is taken for bled color may be another thing,
-    which soon shows that it is one, but must not be seen before it is there.
+    """How far ``(H, W)`` each pixel's color says that it is the same.
+
+    What is taken for color that bled may be another thing: it shows late that it is one, but must not be seen early.
     """
     jump = np.abs(now.colors - before.colors).max(0) * np.float32(255)
     return np.asarray(((TELLS_NOTHING - jump) / np.float32(TELLS_NOTHING - TELLS)).clip(0, 1), np.float32)

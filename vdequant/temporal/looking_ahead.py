@@ -18,7 +18,8 @@ from torch import Tensor
 from vdequant.temporal.base import RestoredFrame
 
 AHEAD, BLOCK = 24, 12  # frames that are looked ahead at least, and frames that come out together
-MOST_PIXELS = 4_000_000  # of all frames held, about 150 MB: large pictures are looked ahead less, or not
+MOST_PIXELS = 6_000_000  # of all frames held, about 250 MB: large pictures are looked ahead less, or not
+SOURCE = 8  # pixels of a source's frame, which waits along, that take as much memory as one restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class LookAhead:
                 before, gone on with; None when nothing at all has changed.
         """
         self._held.append(_Held(frame, value, trust))
-        ahead, block = self._sizes(frame.y.shape[-2] * frame.y.shape[-1])
+        ahead, block = self._sizes(frame.y.shape[-2] * frame.y.shape[-1] + frame.source_pixels // SOURCE)
         return self._taken(block) if len(self._held) >= ahead + block else []
 
     def flush(self) -> list[RestoredFrame]:

@@ -213,3 +213,15 @@ def test_where_colors_are_certain_another_one_is_shown_at_once_however_near_it_i
     assert torch.equal(shown[True][left], stored[-1][left])
     assert torch.equal(shown[True][right], shown[False][right])
     assert (shown[False][left] < stored[-1][left] - 1 / 255).all()
+
+
+def test_a_screen_that_is_tinted_for_a_while_is_shown_so_at_once_and_no_longer() -> None:
+    """As a game does when something is picked up; its letters are of high contrast, where codecs err much."""
+    screen = torch.full((1, 3, 64, 64), 0.1)
+    screen[..., ::2] = 0.9
+    tint = screen + 0.2 * (torch.tensor([0.55, 0.5, 0.4]).view(3, 1, 1) - screen)  # lighter and darker side by side
+    truth = [screen] * 12 + [tint] * 4 + [screen] * 8
+    stored = behind_a_codec(truth)
+    before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
+    assert (psnr(after, clean) >= psnr(before, clean) - 0.1).all()
+    assert psnr(after, clean)[[8, 23]].min() > psnr(before, clean).mean() + 4

@@ -12,7 +12,8 @@ is in their hull. ``alike.py`` says what the same place is, ``motion.py`` where 
 
 A slow change is no error of a codec: a camera that moves by parts of a pixel, a sky that turns, a fade. Where that is
 what changed (``explained.py``) and a region does not rest, nothing is taken to stand still; and where whole
-surroundings drift off the mean by more than a codec errs there, the mean follows.
+surroundings drift off the mean by more than a codec errs there, the mean follows. Where the light changes at once, as
+when a game tints the screen, the mean begins anew (``light.py``).
 
 What later frames show of a place that stands still is told to the earlier ones (``looking_ahead.py``).
 """
@@ -31,6 +32,7 @@ from vdequant.temporal.base import RestoredFrame
 from vdequant.temporal.cuts import CutDetector
 from vdequant.temporal.explained import explained
 from vdequant.temporal.flicker import Returning
+from vdequant.temporal.light import relit
 from vdequant.temporal.looking_ahead import AHEAD, LookAhead
 from vdequant.temporal.motion import Codes, Mask, Motion, MotionFinder
 
@@ -38,6 +40,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32) * np.float32(255)  # BT.601, 
 # In 8-bit codes. Chosen on the clips that the README's figures are about, at x264 crf 25 (scripts/measure_flicker.py),
 # and on moving photos at crf 10 to 27 (as scripts/measure_camera.py makes them).
 CHANGED, WORTH_FLOW = 3.0, 0.005  # share of pixels changed by more codes from which on flow is computed
+WORTH_LIGHT = 0.1  # the same from which on the light may have changed
 NEARBY, MAY_STAND = 5, 12.0  # pixels a side in which motion is judged, by those that changed by no more codes
 CLEARLY = 0.3  # codes that a neighborhood must have changed for the flow to be asked
 UNCHANGED = 0.5  # codes: codecs leave what stands still alone in most frames, and little else
@@ -154,8 +157,10 @@ class Flow:
         if frame.certain is not None:  # then another color is another thing, however near it is
             trust[_planes_differ(now.colors, before.look.colors) & frame.certain(frame.y)[0, 0].cpu().numpy()] = 0
         trust *= _rests(now.luma, before.look.luma, quiet, step)
-        carried = None
-        if (step > CHANGED).mean() > WORTH_FLOW:
+        carried, changed = None, float((step > CHANGED).mean())
+        if changed > WORTH_LIGHT:
+            trust[relit(now.colors, before.look.colors)] = 0
+        if changed > WORTH_FLOW:
             motion = self._find_motion(_codes(now.luma), _codes(before.look.luma))
             if motion is not None:
                 trust[_explains(motion, now, before, quiet, step)] = 0

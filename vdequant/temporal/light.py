@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 BLOCK, BLOCKS = 8, 3  # pixels a side over which products are summed first, and such blocks a side of a place's vicinity
-CLEAR = 6.0  # codes by which the light has to change a pixel: less may stay for a while
+CLEAR = 8.0  # codes by which the light has to change a pixel: less may stay for a while
 FITS = 0.5  # share of that by which a pixel may change otherwise
 EXPLAINED = 0.7  # share of the squared change in the vicinity that has to be the light's
 STEADY = 4.0  # squared codes; keeps flat places solvable

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vdequant.temporal.base import RestoredFrame
 
-AHEAD, BLOCK = 24, 12  # frames that are looked ahead at least, and frames that come out together
+AHEAD, BLOCK = 32, 16  # frames that are looked ahead at least, and frames that come out together
 MOST_PIXELS = 6_000_000  # of all frames held, about 250 MB: large pictures are looked ahead less, or not
 SOURCE = 8  # pixels of a source's frame, which waits along, that take as much memory as one restored
 

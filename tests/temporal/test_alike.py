@@ -20,11 +20,14 @@ def striped() -> Floats:
     return luma
 
 
-def trust(luma: Floats, error: Floats, *, quiet: bool = False, color: Floats | None = None) -> Floats:
+def trust(
+    luma: Floats, error: Floats, *, quiet: bool = False, color: Floats | None = None, step: Floats | None = None
+) -> Floats:
     colors = np.asarray(np.stack([error / 255] * 3) if color is None else color, np.float32)
     change = Change(error, colors, error, colors)
     edges = edges_of(luma)
-    limits = standing(edges, edges_of(luma + error), np.ones(SHAPE, np.float32), np.full(SHAPE, quiet))
+    step = np.abs(error) if step is None else step
+    limits = standing(edges, edges_of(luma + error), step, np.ones(SHAPE, np.float32), np.full(SHAPE, quiet))
     return alike(change, limits, worth_of(edges))
 
 
@@ -49,12 +52,14 @@ def test_single_pixels_that_are_alike_by_chance_are_not_trusted_unless_the_place
     assert trust(flat(), np.where(np.indices(SHAPE).sum(0) % 2, error, 0), quiet=True)[16, 16] > 0
 
 
-def test_color_may_change_beside_edges_alone() -> None:
+def test_color_may_change_beside_edges_alone_where_something_passes() -> None:
     color = np.zeros((3, *SHAPE), np.float32)
     color[:, 16, 16] = 90 / 255, -35 / 255, -60 / 255
-    still = np.zeros(SHAPE, np.float32)
-    assert trust(flat(), still, color=color)[16, 16] == 0
-    assert trust(striped(), still, color=color)[16, 16] > 0.5
+    still, passes = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
+    passes[:, 18:] = 100
+    assert trust(flat(), still, color=color, step=passes)[16, 16] == 0
+    assert trust(striped(), still, color=color)[16, 16] == 0
+    assert trust(striped(), still, color=color, step=passes)[16, 16] > 0.5
 
 
 def test_a_look_beside_an_edge_is_worth_less() -> None:

@@ -111,6 +111,19 @@ def test_something_faint_that_appears_shows_at_once() -> None:
     assert shown.max() <= 1 / 255
 
 
+def test_letters_that_follow_others_of_the_same_luma_as_their_ground_show_at_once() -> None:
+    """Where one text gives way to another, as much color comes as goes."""
+    ground = 0.35 + 1.5 * (texture(64) - 0.4)
+    color = torch.tensor([0.31, -0.14, -0.09]).view(3, 1, 1)  # of no luma
+    texts = [ground.clone(), ground.clone()]
+    for text, first in zip(texts, (16, 18), strict=True):
+        for stroke in (first, first + 1):
+            text[..., 24:40, stroke:48:4] += color
+    truth = [text.clamp(0, 1) for text in [texts[0]] * 12 + [texts[1]] * 6]
+    error = (run(behind_a_codec(truth)) - torch.cat(truth)).abs()[..., 24:40, 16:48].mean((1, 2, 3))
+    assert error.max() < 2 / 255
+
+
 @pytest.mark.parametrize("step", [-0.01, -0.03, 0.02])
 def test_a_fade_is_followed(step: float) -> None:
     stored = [place(), *((place() * (1 + step * moment)).clamp(0, 1) for moment in range(COUNT))]

@@ -20,6 +20,7 @@ Floats = NDArray[np.float32]
 LEAST_LUMA, MOST_LUMA = 6.0, 24.0  # a pixel whose luma differs by more shows something else: in flat places, at most
 LUMA_BY_CONTRAST = 0.2  # how fast the one grows to the other
 LEAST_COLOR, MOST_COLOR = 60.0, 120.0  # the same of its color, which grows as contrast does
+LEAST_BLED, BLED_BY_LUMA = 16.0, 1.0  # no more at once than so much, and so many times the luma that changed nearby
 MEAN_LUMA, MEAN_COLOR = 0.5, 24.0  # by which whole neighborhoods may differ: shares of the luma limit, and codes
 MOVED_LUMA, MOVED_MEAN, MOVED_COLOR, MOVED_PIXEL = 5.0, 0.3, 8.0, 60.0  # the same along a flow, which errs
 NEXT, MIXED = 3, 5  # pixels a side: where contrast makes luma err, and where edges reach in color
@@ -47,6 +48,7 @@ class Limits:
 
     Attributes:
         luma, color: of a pixel, ``(H, W)`` or one number, in codes.
+        bled: of a pixel's color at once, ``(H, W)`` or one number, in codes.
         mean_luma: of a neighborhood, as a share of ``luma``.
         mean_color: of a neighborhood, in codes.
         strictness: by which those of neighborhoods are divided, ``(H, W)`` or one number.
@@ -55,6 +57,7 @@ class Limits:
 
     luma: Floats | float
     color: Floats | float
+    bled: Floats | float
     mean_luma: float
     mean_color: float
     strictness: Floats | float = 1.0
@@ -69,7 +72,7 @@ class Edges:
     mixed: Floats
 
 
-MOVING = Limits(MOVED_LUMA, MOVED_PIXEL, MOVED_MEAN, MOVED_COLOR)
+MOVING = Limits(MOVED_LUMA, MOVED_PIXEL, MOVED_PIXEL, MOVED_MEAN, MOVED_COLOR)
 
 
 def edges_of(luma: Floats) -> Edges:
@@ -77,8 +80,8 @@ def edges_of(luma: Floats) -> Edges:
     return Edges(contrast(luma, NEXT), contrast(luma, MIXED))
 
 
-def standing(now: Edges, before: Edges, strictness: Floats, known: NDArray[np.bool_]) -> Limits:
-    """Limits for places that may stand still, by the edges of both stored pictures."""
+def standing(now: Edges, before: Edges, step: Floats, strictness: Floats, known: NDArray[np.bool_]) -> Limits:
+    """Limits for places that may stand still, by the edges of both stored pictures, and by how much luma changed."""
     # What stands still has its edges in both pictures. Colors that bled here are left in either.
     luma = np.minimum(now.next, before.next)
     luma *= LUMA_BY_CONTRAST
@@ -87,7 +90,11 @@ def standing(now: Edges, before: Edges, strictness: Floats, known: NDArray[np.bo
     color += LEAST_COLOR
     np.minimum(luma, MOST_LUMA, out=luma)
     np.minimum(color, MOST_COLOR, out=color)
-    return Limits(luma, color, MEAN_LUMA, MEAN_COLOR, strictness, known)
+    # Color bleeds from what passes nearby, and that is seen in its luma.
+    bled = np.asarray(cv2.dilate(step, np.ones((MIXED, MIXED), np.uint8)), np.float32)
+    bled *= BLED_BY_LUMA
+    bled += LEAST_BLED
+    return Limits(luma, color, bled, MEAN_LUMA, MEAN_COLOR, strictness, known)
 
 
 def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
@@ -99,7 +106,8 @@ def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
         worth: how far each pixel's color is to be believed, see :func:`worth_of`.
     """
     same = (np.abs(change.luma) <= limits.luma) & (np.abs(change.drift) <= limits.luma)
-    same &= np.maximum(_largest(change.colors), _largest(change.drifts)) * 255 <= limits.color
+    same &= _largest(change.colors) * 255 <= np.minimum(limits.color, limits.bled)
+    same &= _largest(change.drifts) * 255 <= limits.color
     if limits.known is not None:
         same &= _held(same) | limits.known
     weight = same.astype(np.float32)

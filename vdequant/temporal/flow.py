@@ -151,7 +151,7 @@ class Flow:
         step = np.abs(now.luma - before.look.luma)
         quiet = _quieter(before.quiet, step < UNCHANGED)
         strictness = np.asarray(1 + STRICTER * np.square(1 - quiet), np.float32)
-        limits = standing(now.edges, before.look.edges, strictness, quiet > KNOWN)
+        limits = standing(now.edges, before.look.edges, step, strictness, quiet > KNOWN)
         mean, seen = before.mean, before.seen
         trust = alike(_change(now, before.look.colors, before.look.luma, mean), limits, now.worth)
         if frame.certain is not None:  # then another color is another thing, however near it is

@@ -15,6 +15,7 @@ from make import enlarged_clip, grained, sound
 from vdequant.color import to_rgb
 from vdequant.frames import Frame
 from vdequant.media.source import open_source
+from vdequant.metrics.fidelity import psnr
 from vdequant.metrics.temporal import flicker
 from vdequant.observing import Observer
 from vdequant.pipeline import Summary, restore
@@ -84,6 +85,25 @@ def test_a_lossy_clip_is_smoothed_along_the_flow(tmp_path: Path) -> None:
     summary, found = run(tmp_path / "in.mp4", tmp_path / "out.mkv")
     assert summary.temporal == "flow"
     assert len(found) == summary.frames == 8
+
+
+def dotted_wall(moment: int) -> np.ndarray:
+    """A wall with dots before a sky of the same luma, ``(96, 128, 3)`` uint8, which scrolls in after a while."""
+    world = np.full((96, 240, 3), (192, 223, 255), np.uint8)
+    world[8:88, 130:], world[8:88, 130], world[8, 130:] = (247, 216, 165), (153, 76, 0), (153, 76, 0)
+    world[12:86:8, 134::8], world[88:] = (153, 89, 13), (76, 217, 51)
+    return world[:, 2 * max(0, moment - 12) :][:, :128]
+
+
+def test_a_wall_that_scrolls_over_a_sky_of_its_luma_keeps_nothing_of_it(tmp_path: Path) -> None:
+    pictures = [dotted_wall(moment) for moment in range(48)]
+    enlarged_clip(tmp_path / "in.mp4", pictures, (1, 1), crf=25)
+    truth = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+    _, single = run(tmp_path / "in.mp4", tmp_path / "a.mkv", quantizer="lossy:4", temporal="off", restorer="identity")
+    _, steady = run(tmp_path / "in.mp4", tmp_path / "b.mkv", quantizer="lossy:4", temporal="flow", restorer="identity")
+    ghosts = ((steady - truth).abs() - (single - truth).abs()).amax(1) > 40 / 255
+    assert ghosts.float().mean() < 0.005
+    assert psnr(steady, truth).mean() > psnr(single, truth).mean()
 
 
 @pytest.mark.parametrize("reuse", [True, False])

@@ -21,7 +21,7 @@ LEAST_LUMA, MOST_LUMA = 6.0, 24.0  # a pixel whose luma differs by more shows so
 LUMA_BY_CONTRAST = 0.2  # how fast the one grows to the other
 LEAST_COLOR, MOST_COLOR = 60.0, 120.0  # the same of its color, which grows as contrast does
 LEAST_BLED, BLED_BY_LUMA = 16.0, 1.0  # no more at once than so much, and so many times the luma that changed nearby
-MEAN_LUMA, MEAN_COLOR = 0.5, 24.0  # by which whole neighborhoods may differ: shares of the luma limit, and codes
+MEAN_LUMA, MEAN_COLOR = 0.5, 20.0  # by which whole neighborhoods may differ: shares of the luma limit, and codes
 MOVED_LUMA, MOVED_MEAN, MOVED_COLOR, MOVED_PIXEL = 5.0, 0.3, 8.0, 60.0  # the same along a flow, which errs
 NEXT, MIXED = 3, 5  # pixels a side: where contrast makes luma err, and where edges reach in color
 NEAR, FAR = 5, 9  # of the neighborhoods for luma, and for color
@@ -115,7 +115,7 @@ def alike(change: Change, limits: Limits, worth: Floats) -> Floats:
     share = np.asarray(weight / limits.luma, np.float32)
     by_luma = _mean_size((change.luma, change.drift), share, blurred(weight, NEAR), NEAR)
     believed = weight * worth
-    by_color = _mean_size(change.colors, believed * np.float32(255), blurred(believed, FAR), FAR)
+    by_color = _mean_size((*change.colors, *change.drifts), believed * np.float32(255), blurred(believed, FAR), FAR)
     by_luma /= limits.mean_luma
     by_color /= limits.mean_color
     trust = np.maximum(by_luma, by_color)

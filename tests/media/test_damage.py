@@ -219,3 +219,9 @@ def test_a_box_that_claims_more_bytes_than_a_file_can_have_is_refused_in_one_lin
     with pytest.raises(InputError) as caught, open_source(str(tmp_path / "a.apng"), Settings()):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["https://example.com/game.mp4", "rtmp://example.com/live"])
+def test_an_address_is_told_from_a_file_that_is_not_there(address: str) -> None:
+    with pytest.raises(InputError, match=r"expected a file, got the address .*download it first"):
+        open_source(address, Settings())

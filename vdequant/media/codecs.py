@@ -66,6 +66,7 @@ CODECS: dict[str, Codec] = {
         options={"svtav1-params": "scm=0"},
         min_size=4,
     ),
+    # veryfast: 0.1 dB of luma more than superfast on a painted scene, 2.5 dB on an NES clip, for 0.6 to 0.9 ms a frame.
     "hevc": Codec(
         "libx265",
         _yuv(("420", "422", "444"), (8, 10, 12)),
@@ -74,13 +75,14 @@ CODECS: dict[str, Codec] = {
         crf=(0, 51, 16),
         preset_option="preset",
         presets=X26X_PRESETS,
-        preset="superfast",
+        preset="veryfast",
         options={"x265-params": "log-level=none"},
         min_size=16,
         pads_odd=False,
     ),
     # cpu-independent: x264's AVX-512 code of mbtree reads memory that nobody wrote where a row has no multiple of eight
     # macroblocks (160, 320 pixels), so the same pictures became other files each time, and a resumed film another one.
+    # medium: 1.1 dB of luma more than veryfast on a painted scene, 4.2 dB on an NES clip, for 0.3 to 1 ms a frame.
     "h264": Codec(
         "libx264",
         _yuv(("420", "422", "444"), (8, 10)),
@@ -89,7 +91,7 @@ CODECS: dict[str, Codec] = {
         crf=(0, 51, 14),
         preset_option="preset",
         presets=X26X_PRESETS,
-        preset="veryfast",
+        preset="medium",
         options={"x264-params": "cpu-independent=1"},
         min_size=2,
         pads_odd=False,

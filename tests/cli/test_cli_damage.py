@@ -129,6 +129,27 @@ def test_watch_tells_damage_by_its_exit_code(tmp_path: Path, run: Any) -> None:
 # ---- being asked to end --------------------------------------------------------------------------------------------
 
 
+def test_a_request_to_end_that_comes_while_a_text_is_run_as_code_is_the_exit_code_too(tmp_path: Path) -> None:
+    """Python makes dataclasses so, and run with -m it remembers an interrupt that comes meanwhile until it ends."""
+    script = """
+import sys
+from vdequant.cli import main as program
+
+def run(words):
+    try:
+        exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM); [None for _ in range(100000)]")
+    except KeyboardInterrupt:
+        return program.STOPPED
+
+program._run = run
+sys.argv = ["vdequant"]
+sys.exit(program.main())
+"""
+    (tmp_path / "interrupted.py").write_text(script)
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False)
+    assert ended.returncode == 128 + signal.SIGTERM
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_end_cleans_up_and_is_the_exit_code(
     number: signal.Signals, long_clip: Path, tmp_path: Path

@@ -12,7 +12,9 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from vdequant.cli import COMMANDS
 from vdequant.cli.console import STOPPED, Console
@@ -34,7 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         atexit.register(gc.freeze)
     with StopsLikeControlC() as stops:
         code = _run(words)
-    return 128 + stops.number if code == STOPPED and stops.number else code
+    if code == STOPPED and stops.number:
+        code = 128 + stops.number
+        if argv is None:
+            _leave(code)
+    return code
 
 
 def _run(words: list[str]) -> int:
@@ -57,6 +63,18 @@ def _run(words: list[str]) -> int:
     except Exception as error:
         console.failed(error)
         return 1
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process with this code and no other.
+
+    Everything is cleaned up by then. Where an interrupt came while Python ran a text as code, as it does to make a
+    dataclass, ``python -m vdequant`` remembers that, and would end by SIGINT although the interrupt was caught.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 def command_parser(name: str) -> ArgumentParser:

@@ -2,7 +2,7 @@
 
 Numbers were measured with PyAV 18.1 (libsvtav1 4.1, x264, x265, libvpx): ``min_size`` by encoding ever smaller
 pictures, ``preset`` so that it takes little beside restoring, which does 75 to 100 frames of 256x240 a second on two
-cores, and no more than it has to of what was restored.
+cores, and loses little of what was restored (scripts/measure_presets.py).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _rgb(depths: tuple[int, ...], name: Callable[[int], str]) -> dict[tuple[str,
 CODECS: dict[str, Codec] = {
     # scm=0: SVT-AV1's automatic screen-content mode costs 8 to 14 dB of luma on 2D games at preset 10 and equal size
     # (nes_nova 44.2 -> 57.6 dB, snes_nova2 43.2 -> 51.9 dB). Preset 8 instead of 10 leaves smooth skies without specks:
-    # 1.2 to 7.5 dB of luma on five game clips, at 12 % less to 2 % more bytes, for 1.1 to 1.8 times the encoder's time.
+    # 1.2 to 7.5 dB of luma on five game clips, at 12 % less to 2 % more bytes, for 1.5 to 1.9 times the encoder's time.
     "av1": Codec(
         "libsvtav1",
         _yuv(("420",), (8, 10)),
@@ -66,7 +66,7 @@ CODECS: dict[str, Codec] = {
         options={"svtav1-params": "scm=0"},
         min_size=4,
     ),
-    # veryfast: 0.1 dB of luma more than superfast on a painted scene, 2.5 dB on an NES clip, for 0.6 to 0.9 ms a frame.
+    # veryfast: 0.5 dB of luma more than superfast on a painted scene, 3.3 dB on an NES clip, for 0.7 to 1.2 ms a frame.
     "hevc": Codec(
         "libx265",
         _yuv(("420", "422", "444"), (8, 10, 12)),
@@ -82,7 +82,7 @@ CODECS: dict[str, Codec] = {
     ),
     # cpu-independent: x264's AVX-512 code of mbtree reads memory that nobody wrote where a row has no multiple of eight
     # macroblocks (160, 320 pixels), so the same pictures became other files each time, and a resumed film another one.
-    # medium: 1.1 dB of luma more than veryfast on a painted scene, 4.2 dB on an NES clip, for 0.3 to 1 ms a frame.
+    # medium: 1.2 dB of luma more than veryfast on a painted scene, 4.8 dB on an NES clip, for 0.4 to 1.4 ms a frame.
     "h264": Codec(
         "libx264",
         _yuv(("420", "422", "444"), (8, 10)),

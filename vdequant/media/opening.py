@@ -31,9 +31,9 @@ def _roomy(pixels: int) -> int:
 
 def check_file(path: str) -> None:
     """Raise :class:`InputError` unless ``path`` is a readable file with something in it."""
-    if "://" in path and not os.path.exists(path):
-        raise InputError(f"expected a file, got the address {path}; download it first, for example with yt-dlp or curl")
     if not os.path.exists(path):
+        if "://" in path:
+            raise InputError(f"expected a file, got the address {path}; download it first, as with yt-dlp or curl")
         raise InputError(f"{path} does not exist; check the name and the folder")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} may not be read by this user; change its permissions")

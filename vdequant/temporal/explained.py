@@ -34,20 +34,25 @@ def explained(now: Floats, before: Floats, counts: NDArray[np.bool_]) -> Floats:
     slopes = [cv2.Scharr(mean, cv2.CV_32F, *axis, scale=1 / 32) * mask for axis in ((1, 0), (0, 1))]
     causes = [*slopes, mask, (mean - mean.mean()) * (mask / np.float32(CONTRASTS))]
     change = (now - before) * mask
-    grid = max(width // BLOCK, 1), max(height // BLOCK, 1)
-    both = np.empty((grid[1], grid[0], len(causes), len(causes)))
-    with_change = np.empty((grid[1], grid[0], len(causes), 1))
+    columns, rows = grid_of(height, width)
+    both = np.empty((rows, columns, len(causes), len(causes)))
+    with_change = np.empty((rows, columns, len(causes), 1))
     for row, one in enumerate(causes):
         for column in range(row, len(causes)):
-            both[..., row, column] = both[..., column, row] = _summed(one * causes[column], grid)
-        with_change[..., row, 0] = _summed(one * change, grid)
+            both[..., row, column] = both[..., column, row] = vicinity_means(one * causes[column])
+        with_change[..., row, 0] = vicinity_means(one * change)
     both += STEADY * np.eye(len(causes))
     found = (np.linalg.solve(both, with_change) * with_change).sum((2, 3))
-    share = found / (_summed(change * change, grid) + FLOOR**2)
+    share = found / (vicinity_means(change * change) + FLOOR**2)
     return np.asarray(cv2.resize(np.asarray(share, np.float32), (width, height)), np.float32)
 
 
-def _summed(product: Floats, grid: tuple[int, int]) -> Floats:
-    """Its mean over the vicinity of each block; ``grid``: columns and rows of blocks."""
-    blocks = cv2.resize(product, grid, interpolation=cv2.INTER_AREA)
+def grid_of(height: int, width: int) -> tuple[int, int]:
+    """Columns and rows of blocks in a picture."""
+    return max(width // BLOCK, 1), max(height // BLOCK, 1)
+
+
+def vicinity_means(product: Floats) -> Floats:
+    """Mean of ``product`` ``(H, W)`` over the vicinity of each block."""
+    blocks = cv2.resize(product, grid_of(*product.shape), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.blur(blocks, (BLOCKS, BLOCKS)), np.float32)

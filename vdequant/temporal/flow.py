@@ -94,7 +94,6 @@ class _Before:
         mean, seen: ``(3, H, W)`` in [0, 1], and of how many looks ``(H, W)``; those beside edges count for less.
         quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
         value: the smoothed picture, as far as this frame and earlier ones tell.
-        told: ``(H, W)``, how much of it the frame before may be told, being in the same place; None: all.
     """
 
     look: _Look
@@ -102,7 +101,6 @@ class _Before:
     seen: Floats
     quiet: Floats
     value: Tensor
-    told: Floats | None = None
 
 
 class Flow:
@@ -142,11 +140,11 @@ class Flow:
             before.seen = np.minimum(before.seen + before.look.worth, MOST_SEEN)
             before.quiet = _quieter(before.quiet, np.ones_like(before.quiet))
             return self._later.push(frame, before.value, None)
-        self._before = now = self._smoothed(frame, before, self._returning(frame.y))
-        told = None if now.told is None else torch.from_numpy(now.told).to(now.value)
-        return self._later.push(frame, now.value, told)
+        self._before, told = self._smoothed(frame, before, self._returning(frame.y))
+        return self._later.push(frame, self._before.value, torch.from_numpy(told).to(self._before.value))
 
-    def _smoothed(self, frame: RestoredFrame, before: _Before, phases: Mask | None) -> _Before:
+    def _smoothed(self, frame: RestoredFrame, before: _Before, phases: Mask | None) -> tuple[_Before, Floats]:
+        """The frame with its mean, and how much of that ``(H, W)`` the frame before may be told."""
         now = _look(frame)
         step = np.abs(now.luma - before.look.luma)
         quiet = _quieter(before.quiet, step < UNCHANGED)
@@ -177,7 +175,7 @@ class Flow:
             mean = _planes(value)
         told = trust * _tells(now, before.look)
         told[drifting if carried is None else drifting | carried] = 0
-        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value, told)
+        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value), told
 
 
 class LiveFlow(Flow):

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vdequant.temporal.explained import vicinity_means
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-BLOCK, BLOCKS = 8, 3  # pixels a side over which products are summed first, and such blocks a side of a place's vicinity
 CLEAR = 8.0  # codes by which the light has to change a pixel: less may stay for a while
 FITS = 0.5  # share of that by which a pixel may change otherwise
 EXPLAINED = 0.7  # share of the squared change in the vicinity that has to be the light's
@@ -37,7 +38,7 @@ def _relit(now: Floats, before: Floats) -> Mask:
     """The same of one color ``(H, W)`` in codes."""
     change = now - before
     mean, meant, square, product, squares = (
-        _near(x) for x in (before, change, before * before, before * change, change * change)
+        vicinity_means(x) for x in (before, change, before * before, before * change, change * change)
     )
     slope = (product - mean * meant) / (np.maximum(square - mean * mean, 0) + STEADY)
     offset = meant - slope * mean
@@ -46,13 +47,6 @@ def _relit(now: Floats, before: Floats) -> Mask:
     expected = _at_full_size(slope, now.shape) * before + _at_full_size(offset, now.shape)
     fits = np.abs(change - expected) <= np.float32(FITS) * np.abs(expected)
     return np.asarray((_at_full_size(share, now.shape) >= EXPLAINED) & (np.abs(expected) >= CLEAR) & fits)
-
-
-def _near(x: Floats) -> Floats:
-    """Its mean over the vicinity of each block."""
-    height, width = x.shape
-    blocks = cv2.resize(x, (max(width // BLOCK, 1), max(height // BLOCK, 1)), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.blur(blocks, (BLOCKS, BLOCKS)), np.float32)
 
 
 def _at_full_size(x: NDArray[Any], shape: tuple[int, ...]) -> Floats:

@@ -82,16 +82,14 @@ class LookAhead:
     def _taken(self, count: int) -> list[RestoredFrame]:
         """The first ``count`` of those held, which are let go."""
         ready: list[RestoredFrame] = []
-        later: _Held | None = None
-        value = torch.empty(0)
-        for at in range(len(self._held) - 1, -1, -1):
-            now = self._held[at]
-            if later is None:
+        later = value = None
+        for at, now in reversed([*enumerate(self._held)]):
+            if later is None or value is None:
                 value = now.value
             elif later.trust is not None:
                 value = torch.lerp(now.value, value, later.trust)
             later = now
             if at < count:
-                ready.insert(0, replace(now.frame, restored=value))
+                ready.append(replace(now.frame, restored=value))
         del self._held[:count]
-        return ready
+        return ready[::-1]

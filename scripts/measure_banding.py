@@ -2,9 +2,9 @@
 
 python scripts/measure_banding.py PICTURES [--limit 6] [--quantizer m=32 m=64] [--rows cellnet-s cellnet-m]
 
-The pictures are those of a folder, then skies that are made here: smooth gradients with a little grain, all that a
-debander could wish for. Prints a Markdown table a group and loss. A debander at its job lowers CAMBI (lower is less
-banding) towards the clean picture's own and does not lower PSNR.
+The pictures are those of a folder, before them skies that are made here: smooth gradients with a little grain, and
+without any, as games and user interfaces have them. Prints a Markdown table a group and loss. A debander at its job
+lowers CAMBI (lower is less banding) towards the clean picture's own and does not lower PSNR.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ STRENGTHS: dict[str, dict[str, Setting]] = {
     "gradfun": {"ffmpeg gradfun": (1.2, 16), "ffmpeg gradfun, strong": (8, 16)},
 }
 ROWS = ("cellnet-s", "cellnet-m", "deband")
+GRAIN = 0.5  # codes
 
 
 class Filter:
@@ -77,15 +78,15 @@ class Written:
         return work
 
 
-def make_skies(folder: Path, count: int = 4, width: int = 512, height: int = 384) -> None:
-    """Write skies as PNG: two colors that fade into each other along a tilted, bent line, and grain of half a code."""
+def make_skies(folder: Path, grain: float, count: int = 4, width: int = 512, height: int = 384) -> None:
+    """Write skies as PNG: two colors that fade into each other along a tilted, bent line; ``grain`` in codes."""
     y, x = np.mgrid[:height, :width] / height
     for seed in range(count):
         random = np.random.default_rng(seed)
         low, high = random.uniform(20, 150, 3), random.uniform(110, 250, 3)
         tilt, bend = random.uniform(-0.4, 0.4), random.uniform(0.7, 1.6)
         share = np.clip((y + tilt * (x - 0.6) + 0.3) / 1.6, 0, 1) ** bend
-        sky = low + (high - low) * share[..., None] + random.normal(0, 0.5, (height, width, 3))
+        sky = low + (high - low) * share[..., None] + grain * random.normal(0, 1, (height, width, 3))
         Image.fromarray(sky.round().clip(0, 255).astype(np.uint8)).save(folder / f"sky_{seed}.png")
 
 
@@ -117,9 +118,11 @@ def main() -> None:
     methods: list[Method] = [Filter(name, kind, at) for kind, rows in STRENGTHS.items() for name, at in rows.items()]
     rows = [Restoring(name, engine) for name in args.rows]
     methods += [*rows, *(Written(row) for row in rows)]
-    with tempfile.TemporaryDirectory() as folder:
-        make_skies(Path(folder))
-        for title, place, limit in (("skies", Path(folder), 0), (str(args.pictures.name), args.pictures, args.limit)):
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as clean:
+        make_skies(Path(folder), GRAIN)
+        make_skies(Path(clean), 0)
+        groups = (("skies", Path(folder), 0), ("skies without grain", Path(clean), 0))
+        for title, place, limit in (*groups, (str(args.pictures.name), args.pictures, args.limit)):
             items = find_items([place], limit=limit)
             print(f"\n{banding_tables(title, items, args.quantizer, methods)}", flush=True)
 

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from release_data import CARD
 
-from vdequant.training.data import SHARES
 from vdequant.training.loop import TrainSettings
-from vdequant.training.recipe_cellnet import SIZES, CellnetTrainer, Order, train
+from vdequant.training.recipe_cellnet import SIZES, SUBJECTS, CellnetTrainer, Order, train
 from vdequant.training.recipe_jpegnet import JpegOrder, JpegTrainer, train_jpegnet
 
 WEIGHTS = Path(__file__).parent.parent / "vdequant" / "weights"
@@ -54,7 +53,7 @@ def main() -> None:
     parser.add_argument("--loaders", type=int, default=0, help="processes that make batches, for a GPU")
     parser.add_argument("--init", type=Path, help="safetensors weights to start from instead of random ones")
     parser.add_argument("--before", default="", help="for the card: how the weights of --init were trained")
-    parser.add_argument("--subject", choices=tuple(SHARES), default="all", help="what cellnet learns: all, or one half")
+    parser.add_argument("--subject", choices=SUBJECTS, default="all", help="what cellnet learns: all, or a part")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where checkpoints go")
     args = parser.parse_args()
     settings = TrainSettings(

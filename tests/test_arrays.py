@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import make
 import numpy as np
 import pytest
 import torch
@@ -130,3 +133,53 @@ def test_what_is_no_picture_is_refused_in_one_line(x: object, words: str) -> Non
 def test_options_that_do_not_exist_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         vdequant.dequantize(array("uint8"), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("quantizer", ["gray:0.5", "gray:otsu", "gray:m=4", "m=4"])
+def test_restored_gray_arrays_stay_in_their_cells(quantizer: str) -> None:
+    coarse = vdequant.quantize(rgb8(48, 64)[..., 0], quantizer)
+    fine = vdequant.dequantize(coarse, quantizer.replace("otsu", "0.5"), restorer="cellnet-s", device="cpu")
+    again = vdequant.quantize(fine, quantizer.replace("otsu", "0.5"))
+    np.testing.assert_allclose(again * 255, coarse, atol=0.51)
+
+
+def test_results_can_be_changed_and_differentiated() -> None:
+    fine = vdequant.dequantize(gradient(), "m=4", restorer="identity", device="cpu")
+    assert isinstance(fine, torch.Tensor)
+    assert not fine.is_inference()
+    factor = torch.ones_like(fine, requires_grad=True)
+    (fine * factor).sum().backward()
+    assert factor.grad is not None
+    assert torch.equal(factor.grad, fine)
+
+
+def test_restoring_draws_no_random_numbers_of_the_caller() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    vdequant.dequantize(gradient(), "m=4", restorer="pix2pix", device="cpu")
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_file_is_restored_without_taking_threads_from_the_caller(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        make.clip(tmp_path / "in.mkv")
+        vdequant.restore(
+            str(tmp_path / "in.mkv"), str(tmp_path / "out.mkv"), vdequant.Settings(restorer="identity", device="cpu")
+        )
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("words", [{"dither": "foo"}, {"seed": -1}, {"to": "random", "seed": 1 << 40}], ids=str)
+def test_words_and_seeds_that_do_not_exist_are_refused(words: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"--dither|--seed"):
+        vdequant.quantize(rgb8(), **({"to": "m=4"} | words))  # type: ignore[arg-type]
+
+
+def test_any_seed_makes_a_palette() -> None:
+    made = vdequant.quantize(rgb8(), "palette:4/kmeans", seed=(1 << 32) - 1)
+    assert len(np.unique(made.reshape(-1, 3), axis=0)) <= 4

@@ -84,8 +84,9 @@ def quantize(x: Array, to: str = "5-5-5", *, dither: str = "none", seed: int = 0
             tensor ``(3, H, W)`` or ``(N, 3, H, W)`` of floats in [0, 1].
         to: what shall be lost, in the words of ``--to``: "m=8", "5-6-5/shift", "palette:16", "jpeg:10", "nes".
             A palette is made for all pictures together.
-        dither: "none", "fs", "atkinson", "jarvis", "bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise".
-        seed: of palettes by k-means and of random depths.
+        dither: "none", "fs", "atkinson", "jarvis", "bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise",
+            "playstation", "knoll4", "knoll8".
+        seed: of palettes by k-means and of random depths, 0 to 2**32 - 1.
 
     Returns:
         The same shape and type as ``x``; integer codes are rounded. No gradient passes; the classes of
@@ -108,7 +109,8 @@ def dequantize(
         x: as for :func:`quantize`; several pictures are taken for a clip that was quantized in one way.
         quantizer: what was lost, in the words of ``--quantizer``; "auto" finds it out.
         restorer: "auto", or a name of the README's table.
-        fidelity: 1: quantizing the result gives ``x`` again; 0: trust the restorer alone.
+        fidelity: 1: the result is moved into the cells of ``x``, so that quantizing it gives ``x`` again; where ``x``
+            is dithered, or looks so, cells bind local means instead; 0: trust the restorer alone.
         device: "auto", "cpu", "cuda" or "cuda:1".
 
     Returns:

@@ -45,7 +45,8 @@ class ArrayWork:
     def restore(self, x: Tensor) -> Tensor:
         """Restore pictures ``(N, 3, H, W)`` float32 in [0, 1]; the result has their shape and is on the CPU."""
         with torch.inference_mode():
-            return torch.cat([self._restore_one(one) for one in torch.split(x, 1)]).clone()
+            restored = torch.cat([self._restore_one(one) for one in torch.split(x, 1)])
+        return restored.clone()  # outside, so that callers may change it and take gradients through it
 
     def _restore_one(self, one: Tensor) -> Tensor:
         grid = self._grid_of(one)

@@ -13,6 +13,7 @@ from torch import Tensor
 from vdequant.array_work import Wishes, decide
 from vdequant.errors import UsageError
 from vdequant.quantizers.spec import parse_target, resolve_target, with_dither
+from vdequant.quantizers.threshold import gray
 
 Array = TypeVar("Array", "NDArray[Any]", Tensor)
 
@@ -116,7 +117,7 @@ def dequantize(
 
 
 def gray_again(x: Tensor, taken: Pictures) -> Tensor:
-    """A restored gray array may be colored by a trace; its channels are averaged."""
+    """A restored gray array may be colored by a trace; its gray is what quantizers of gray look at."""
     if isinstance(taken.given, Tensor) or taken.given.ndim > 2:
         return x
-    return x.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return gray(x)[:, None].expand(-1, 3, -1, -1)

@@ -65,9 +65,10 @@ def cost_of_drawing(model: Diffusion, info: SourceInfo, engine: Engine, size: tu
     Args:
         size: height and width of what is drawn of a picture.
     """
-    still = info.kind == "image"
+    still, threads = info.kind == "image", torch.get_num_threads()
     torch.set_num_threads(engine.workers if still else 1)
     each = model.seconds(*size) / model.sampling.samples
+    torch.set_num_threads(threads)
     return cost_words(each, None if still else info.frames, engine.workers)
 
 

@@ -20,6 +20,8 @@ VIEW_COUNTS = (1, 2, 4, 8)
 SAMPLERS = ("ddpm", "ddim", "dpm")
 STREAM_FORMATS = ("nut", "y4m", "rawvideo")
 MOST_NEIGHBORS = 4  # on each side
+MOST_WORKERS = 1024  # each is a thread with pictures of its own
+LONGEST = 1e8  # seconds, three years: beyond, timestamps overflow
 MOST_PIXELS = 1 << 27  # 16384x8192; restoring one takes some 10 GB
 MOST_FRAMES = 10_000_000  # 46 hours at 60 a second
 
@@ -90,8 +92,10 @@ class Settings:
             raise UsageError(f"expected --bits between 8 and 16, got {self.bits}")
         if not 0 <= self.scale <= 16:
             raise UsageError(f"expected --scale between 1 and 16, got {self.scale}")
-        if self.start < 0 or self.duration < 0:
-            raise UsageError(f"expected --start and --duration of 0 or more, got {self.start} and {self.duration}")
+        if not (0 <= self.start <= LONGEST and 0 <= self.duration <= LONGEST):  # not-a-numbers fail this, too
+            raise UsageError(
+                f"expected --start and --duration from 0 to {LONGEST:.0f} seconds, got {self.start} and {self.duration}"
+            )
         self._check_limits()
         if self.sampler:
             check_choice(self.sampler, SAMPLERS, "--sampler")
@@ -109,8 +113,11 @@ class Settings:
             raise UsageError("--unknown-threshold expects --quantizer gray:0.5 or gray:otsu, got none")
 
     def _check_limits(self) -> None:
-        if self.workers < 0 or self.tile < 0:
-            raise UsageError(f"expected --workers and --tile of 0 or more, got {self.workers} and {self.tile}")
+        if not 0 <= self.workers <= MOST_WORKERS or self.tile < 0:
+            raise UsageError(
+                f"expected --workers from 0 to {MOST_WORKERS} and --tile of 0 or more, "
+                f"got {self.workers} and {self.tile}"
+            )
         if not 0 <= self.neighbors <= MOST_NEIGHBORS:
             raise UsageError(f"expected --neighbors from 0 to {MOST_NEIGHBORS}, got {self.neighbors}")
         if self.max_pixels < 1 or self.max_frames < 1:

@@ -191,3 +191,19 @@ def test_what_a_name_becomes_is_told_by_what_the_file_holds(tmp_path: Path) -> N
     (tmp_path / "a.png").rename(tmp_path / "b.tga")
     names = batch_outputs([str(tmp_path / name) for name in ("one.gif", "two.gif", "b.tga", "missing.pcx")], "out")
     assert [Path(name).name for name in names] == ["one.png", "two.mp4", "b.png", "missing.png"]
+
+
+def test_names_behind_two_dashes_may_begin_with_one(
+    still: Path, tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still.rename(tmp_path / "-odd.png")
+    monkeypatch.chdir(tmp_path)
+    ran = run("-o", "out.png", "--restorer", "identity", "--", "-odd.png")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "out.png").exists()
+
+
+def test_a_mistyped_command_is_recognized(run: Any) -> None:
+    ran = run("quantise", "a.png", "-o", "b.png", "--to", "m=4")
+    assert ran.code == 2
+    assert "did you mean: vdequant quantize" in ran.err

@@ -80,19 +80,49 @@ def test_sixteen_bit_bmp_words_are_expanded(tmp_path: Path) -> None:
     assert np.array_equal(torch.stack(_only(tmp_path / "a.bmp").planes, -1).numpy(), make.rgb8())
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_photographs_are_turned_upright(orientation: int) -> None:
+def test_photographs_are_turned_upright(orientation: int, kind: str) -> None:
     from PIL import ImageOps
 
     picture = Image.fromarray(make.rgb8())
     exif = picture.getexif()
     exif[0x0112] = orientation
     data = io.BytesIO()
-    picture.save(data, "PNG", exif=exif)
+    picture.save(data, kind, exif=exif)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data.getvalue()))))
-    planes, _, layout = decode(data.getvalue(), "a.png")
+    planes, _, layout = decode(data.getvalue(), f"a.{kind.lower()}")
     assert (layout.height, layout.width) == expected.shape[:2]
     assert np.array_equal(torch.stack(planes, -1).numpy(), expected)
+
+
+def tiff(*pages: Image.Image, **options: object) -> bytes:
+    data = io.BytesIO()
+    pages[0].save(data, "TIFF", save_all=True, append_images=list(pages[1:]), **options)
+    return data.getvalue()
+
+
+def test_colors_under_a_tiffs_opacity_are_those_that_are_stored() -> None:
+    stored = np.dstack([make.rgb8(), np.linspace(0, 255, 16 * 24).reshape(16, 24).astype(np.uint8)])
+    planes, alpha, _ = decode(tiff(Image.fromarray(stored)), "a.tif")
+    assert alpha is not None
+    assert np.array_equal(torch.stack([*planes, alpha], -1).numpy(), stored)
+
+
+def test_a_tiff_of_several_pictures_is_refused_and_one_with_a_preview_is_not() -> None:
+    page = Image.fromarray(make.rgb8())
+    with pytest.raises(InputError, match="2 pictures"):
+        decode(tiff(page, page), "a.tif")
+    preview = Image.fromarray(make.rgb8(8, 12))
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    planes, _, _ = decode(tiff(page, preview), "a.tif")
+    assert np.array_equal(torch.stack(planes, -1).numpy(), make.rgb8())
+
+
+def test_a_tiff_that_ends_too_early_is_said_to_be_damaged() -> None:
+    data = tiff(Image.fromarray(make.rgb8()).convert("P"))
+    with pytest.raises(InputError, match="damaged"):
+        decode(data[: len(data) - 40], "a.tif")
 
 
 def test_jpeg_is_written_with_full_chroma_and_high_quality(tmp_path: Path) -> None:
@@ -190,6 +220,22 @@ def test_folder_output_keeps_names_and_adds_to_an_existing_folder_only_when_told
             sink.finish()
     assert sorted(p.name for p in target.iterdir()) == ["notes.txt", "shot10.png", "shot9.png"]
     assert not (tmp_path / "out.part").exists()
+
+
+def test_what_an_earlier_run_numbered_is_not_left_in_a_folder_that_is_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    for count in (6, 3):
+        make.clip(tmp_path / "in.mkv", count=count)
+        with open_source(str(tmp_path / "in.mkv"), Settings()) as source:
+            plan = plan_output(str(target), source.info, Settings(bits=8))
+            with open_sink(plan, source, overwrite=True) as sink:
+                for item in source:
+                    sink.write(item)
+                sink.finish()
+        (target / "input.txt").write_text("ffconcat version 1.0")
+        (target / "frames.txt").write_text("mine")
+    assert sorted(p.name for p in target.glob("*.png")) == [f"frame_{i:06d}.png" for i in (1, 2, 3)]
+    assert (target / "frames.txt").exists()
 
 
 def test_animated_png_named_png_is_a_video(tmp_path: Path) -> None:

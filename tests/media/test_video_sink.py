@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -12,11 +14,13 @@ import make
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vdequant.color import from_rgb, to_rgb
 from vdequant.errors import OutputError
 from vdequant.frames import ColorTags, Frame, Layout
 from vdequant.media.contracts import Finished, Sink
+from vdequant.media.ffmpeg_cli import find_ffmpeg
 from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.memory import MemorySource
 from vdequant.media.passengers import Passengers
@@ -202,6 +206,35 @@ def test_color_tags_are_written(tmp_path: Path) -> None:
         context = back.streams.video[0].codec_context
         assert (frame.colorspace, frame.color_range) == (1, 1)
         assert (context.color_primaries, context.color_trc) == (1, 1)
+
+
+def test_prores_says_in_each_frame_what_its_colors_are(tmp_path: Path) -> None:
+    """Its decoder believes the frame, and takes BT.601 where that says nothing."""
+    make.clip(tmp_path / "in.mkv", size=(32, 48))
+    _copy(tmp_path / "in.mkv", tmp_path / "o.mov")
+    with av.open(str(tmp_path / "o.mov")) as back:
+        head = bytes(next(packet for packet in back.demux(video=0) if packet.size))
+    assert head[4:8] == b"icpf"
+    assert tuple(head[8 + 14 : 8 + 17]) == (1, 1, 1)  # primaries, transfer, matrix; SMPTE RDD 36, 5.1.1
+
+
+def test_what_begins_before_time_0_is_shown_whole(tmp_path: Path) -> None:
+    make.clip(tmp_path / "in.mkv", codec="ffv1", pts=[-100, -60, -20, 20, 60, 100])
+    _copy(tmp_path / "in.mkv", tmp_path / "o.mp4")
+    times = make.stamps(tmp_path / "o.mp4")
+    assert len(times) == 6
+    assert times[0] == 0
+    assert [round((b - a) * 1000) for a, b in pairwise(times)] == [40] * 5
+
+
+def test_cover_pictures_are_said_to_be_left_out(tmp_path: Path) -> None:
+    make.clip(tmp_path / "in.mp4", codec="libx264", pix_fmt="yuv420p")
+    Image.fromarray(make.rgb8()).save(tmp_path / "cover.png")
+    words = [find_ffmpeg(), "-v", "error", "-i", tmp_path / "in.mp4", "-i", tmp_path / "cover.png", "-map", "0"]
+    words += ["-map", "1", "-c", "copy", "-disposition:v:1", "attached_pic", tmp_path / "covered.mp4"]
+    subprocess.run(words, check=True)
+    _, sink = _copy(tmp_path / "covered.mp4", tmp_path / "o.mkv")
+    assert [line for line in sink.warnings if "cover picture" in line and "cannot hold" not in line]
 
 
 def test_assumed_matrix_is_written_out_as_a_tag(tmp_path: Path) -> None:

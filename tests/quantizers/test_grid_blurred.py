@@ -71,3 +71,22 @@ def test_black_bars_around_an_enlarged_picture_are_cropped_at_its_edge(size: tup
 def test_one_side_enlarged_by_a_fraction_is_not_believed() -> None:
     native = art(64, 40)
     assert blurred_grid([noisy(nearest(native, 64, 180))]) is None
+
+
+@pytest.mark.parametrize("sides", [(120, 80), (40, 40), (30, 100)], ids=str)
+def test_a_photograph_on_a_plain_ground_is_not_enlarged(sides: tuple[int, int]) -> None:
+    """Its edges lie on many grids; what is inside decides."""
+    generator = torch.Generator().manual_seed(3)
+    photo = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 168, 248, generator=generator) * 255, 9, 1)[0, 0]
+    luma = torch.full((320, 480), 20.0)
+    left, top = sides
+    luma[top : top + photo.shape[0], left : left + photo.shape[1]] = photo
+    assert blurred_grid([noisy(luma, 1.0)]) is None
+
+
+def test_art_of_few_edges_is_still_found() -> None:
+    native = torch.full((60, 80), 30.0)
+    native[10:50:4, 20:60] = 200
+    native[20:40, 8:72:5] = 120
+    big = native.repeat_interleave(3, 0).repeat_interleave(3, 1)
+    assert blurred_grid([noisy(big, 2.0)]) == Grid.of_scale((3, 3), 240, 180)

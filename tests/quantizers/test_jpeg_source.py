@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_codec import tables_of
 from vdequant.quantizers.jpeg_source import quantizer_of, with_header
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
+from vdequant.quantizers.recovering import Recovery
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 
 LOSSY = Finding(
@@ -46,10 +49,19 @@ def test_a_lossy_finding_gets_the_cells_of_the_files_own_tables() -> None:
 
 
 def test_what_was_found_behind_the_codec_is_kept() -> None:
-    art = replace(LOSSY, kind="palette")
+    art = replace(LOSSY, kind="palette", grid=Grid.of_scale((4, 4), 64, 48))
     assert with_header(art, (coding(35),), still=True) is art
     assert with_header(art, (coding(8),), still=True).kind == "jpeg"  # whose blocks are flat colors themselves
     assert with_header(LOSSY, (), still=True) is LOSSY
+
+
+def test_art_at_its_own_size_keeps_jpegs_cells_unless_nearly_all_of_it_is_clean() -> None:
+    drawn = replace(LOSSY, kind="palette")
+    assert with_header(drawn, (coding(75),), still=True).kind == "jpeg"
+    for sure, kept in ((0.9, False), (0.99, True)):
+        recovery = cast(Recovery, SimpleNamespace(sure=sure))
+        snapped = replace(drawn, recovery=recovery)
+        assert (with_header(snapped, (coding(75),), still=True) is snapped) is kept
 
 
 def test_cells_that_cannot_be_used_leave_a_remark() -> None:

@@ -135,3 +135,21 @@ def test_what_was_moved_into_the_cells_of_colors_one_code_apart_is_found_inside(
     written = (cells.project(y + 8 / 255 * torch.randn_like(y), MARGIN + 0.5 / 65535) * 65535).round() / 65535
     assert cells.contains(written).all()
     assert not cells.contains(y + 8 / 255).all()
+
+
+def test_whatever_lies_in_a_narrow_cell_is_stored_as_its_color() -> None:
+    """In single precision rounding would decide between colors that are a few codes apart."""
+    generator = torch.Generator().manual_seed(0)
+    quantizer = PaletteQuantizer(torch.randint(0, 256, (1024, 3), generator=generator) / 255)
+    y = quantizer.quantize(torch.rand(1, 3, 96, 96, generator=generator))
+    cells = quantizer.cells(y)
+    inside = cells.project(torch.rand(1, 3, 96, 96, generator=generator))
+    assert bool(cells.contains(inside).all())
+    assert torch.equal(quantizer.quantize(inside), y)
+
+
+def test_guesses_beyond_the_cube_are_cut_before_they_are_projected() -> None:
+    quantizer = PaletteQuantizer(torch.tensor([[0.0, 0, 0], [1, 1, 1]]))
+    cells = quantizer.cells(torch.zeros(1, 3, 1, 1))
+    projected = cells.project(torch.tensor([-3.0, 3, 3]).view(1, 3, 1, 1))
+    assert torch.equal(quantizer.quantize(projected.clamp(0, 1)), torch.zeros(1, 3, 1, 1))

@@ -22,6 +22,7 @@ from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 
 
 def some_palette() -> torch.Tensor:
@@ -50,6 +51,7 @@ EXAMPLES: dict[str, list[Callable[[], Quantizer]]] = {
         lambda: ChromaQuantizer("420", "center", bits=8),
     ],
     "tolerance": [lambda: ToleranceQuantizer(4 / 255), lambda: ToleranceQuantizer(2 / 255, some_levels())],
+    "video": [lambda: VideoQuantizer(4 / 255), lambda: VideoQuantizer(2 / 255)],
     "dither": [
         lambda: DitherQuantizer(UniformQuantizer.of_levels(4), "fs"),
         lambda: DitherQuantizer(UniformQuantizer.of_bits((3, 3, 2), "shift"), "atkinson"),
@@ -179,7 +181,7 @@ def test_project_leaves_a_picture_well_inside_alone(quantizer: Quantizer) -> Non
 
 
 def test_requantizing_a_projected_picture_gives_the_stored_one(quantizer: Quantizer) -> None:
-    if isinstance(quantizer, ToleranceQuantizer):
+    if isinstance(quantizer, ToleranceQuantizer | VideoQuantizer):
         pytest.skip("the codec's error is unknown, so nothing can be re-quantized to it")
     if not is_local(quantizer):
         pytest.skip("what a neighborhood decides may be decided otherwise for another picture of the cells")

@@ -17,6 +17,7 @@ from vdequant.quantizers.folding import fold_codes
 from vdequant.quantizers.known_palettes import known_palettes
 from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 from vdequant.settings import Settings
 
 # 5 bits repeated to 8, in the shades of a platform game
@@ -82,7 +83,7 @@ def test_a_shaded_clip_has_no_clean_colors_and_keeps_a_tolerance(tmp_path: Path)
     make.enlarged_clip(tmp_path / "in.mp4", pictures, (1, 1))
     finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
     assert (finding.kind, finding.native_scale, finding.recovery) == ("lossy", (1, 1), None)
-    assert isinstance(finding.quantizer, ToleranceQuantizer)
+    assert isinstance(finding.quantizer, VideoQuantizer)
     assert 4 / 255 <= finding.tolerance <= 8 / 255
 
 
@@ -93,6 +94,18 @@ def test_an_enlarged_shaded_clip_is_folded_without_snapping(tmp_path: Path) -> N
     frames = read(tmp_path / "in.mp4")
     finding = study(frames, lossy_codec=True, assumed_matrix=True)
     assert (finding.kind, finding.native_scale, finding.recovery) == ("lossy", (3, 3), None)
+
+
+def test_color_of_an_enlarged_clip_is_not_taken_for_halved(tmp_path: Path) -> None:
+    grain = np.random.default_rng(1).normal(0, 9, (4, 96, 128, 3))
+    shaded = [make.tile_scene(LATTICE, 0, (96, 128)) + noise for noise in grain]
+    pictures = [np.asarray(picture.clip(0, 255), np.uint8) for picture in shaded]
+    make.enlarged_clip(tmp_path / "in.mp4", pictures, (3, 3))
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert finding.kind == "lossy"
+    assert finding.grid is not None
+    assert finding.grid.enlarged
+    assert isinstance(finding.quantizer, ToleranceQuantizer)
 
 
 def test_the_rounding_of_8_bit_yuv_alone_is_a_small_tolerance(tmp_path: Path) -> None:
@@ -142,3 +155,16 @@ def test_the_grid_of_a_boxed_clip_and_of_one_that_is_not_wholly_enlarged_gives_t
     assert exact_share(finding, frames, pictures) > 0.98
     unfolded = study(frames, lossy_codec=True, assumed_matrix=True, fold=False)
     assert unfolded.grid is None
+
+
+@pytest.mark.parametrize("ground", [0, 255])
+def test_a_photograph_on_a_plain_ground_is_neither_drawn_nor_of_another_matrix(ground: int, tmp_path: Path) -> None:
+    pictures = []
+    for moment in range(4):
+        picture = np.full((128, 160, 3), ground, np.uint8)
+        picture[40:88, 56:104] = make.grained(moment, 48)
+        picture[8:14, 10:150] = 255 - ground
+        pictures.append(picture)
+    make.enlarged_clip(tmp_path / "in.mp4", pictures, (1, 1))
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert (finding.kind, finding.recovery, finding.matrix) == ("lossy", None, None)

@@ -179,8 +179,11 @@ def test_a_network_of_ones_own_restores(tmp_path: Path) -> None:
 
 
 def test_every_file_of_weights_behind_a_restorer_is_told(tmp_path: Path) -> None:
-    assert [path.stem for path in weights_files("cellnet-s")] == ["cellnet-s-levels", "cellnet-s-palettes"]
+    assert [path.stem for path in weights_files("cellnet-s")] == [
+        "cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec",
+    ]  # fmt: skip
+    assert all(read_cellnet(weights_files(f"cellnet-{size}")[2]).spec.video for size in "sml")
     assert [path.stem for path in weights_files("dequantizernet+")] == ["dequantizernet-plus"]
-    assert len(weights_files("map+")) == 3
+    assert len(weights_files("map+")) == 4
     assert weights_files("identity") == ()
     assert weights_files(str(tmp_path / "mine.safetensors")) == (tmp_path / "mine.safetensors",)

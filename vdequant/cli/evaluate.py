@@ -74,8 +74,9 @@ def parser() -> argparse.ArgumentParser:
         "--metrics",
         nargs="+",
         metavar="NAME",
-        help="psnr, psnr-b, ssim, ssim-uniform, mse, delta-e, ab-error, banding, cambi, certificate, palette-psnr, "
-        "palette-ssim, lpips, fid, fd-cellnet; of clips flicker, warping-error; default psnr ssim-uniform",
+        help="psnr, psnr-b, ssim, ssim-uniform, ssim-dequantizernet, mse, delta-e, ab-error, banding, cambi, "
+        "certificate, palette-psnr, palette-ssim, lpips, fid, fd-cellnet; of clips flicker, warping-error; default "
+        "psnr ssim-uniform",
     )
     who.add_argument("--fidelity", type=float, metavar="F", help="of our restorers; default 1")
     who.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda; see vdequant devices")

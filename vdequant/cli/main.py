@@ -13,16 +13,18 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
 from vdequant.cli import COMMANDS
 from vdequant.cli.console import STOPPED, Console
 from vdequant.cli.stopping import StopsLikeControlC
-from vdequant.errors import VdequantError
+from vdequant.errors import UsageError, VdequantError
 
 # Read by OpenMP and SVT-AV1 when they are loaded, so they are set before torch and PyAV come in. Spinning OpenMP
 # threads starve our decoder and encoder threads: 2 frames a second instead of 18 on two cores.
+MISTYPED = 0.75  # how alike a word and a command are, from which on one may have been meant
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "SVT_LOG": "1"}
 
 
@@ -84,9 +86,29 @@ def command_parser(name: str) -> ArgumentParser:
     return build()
 
 
+def _names_behind_dashes(words: list[str]) -> list[str]:
+    """The words without ``--``, names behind it so that they cannot be taken for options; argparse forgets it."""
+    if "--" not in words:
+        return words
+    place = words.index("--")
+    return words[:place] + [
+        f"./{word}" if word.startswith("-") and word != "-" else word for word in words[place + 1 :]
+    ]
+
+
+def _check_first(word: str) -> None:
+    """Raise :class:`UsageError` for what is no file but nearly a command."""
+    near = get_close_matches(word, COMMANDS, 1, MISTYPED)
+    if near and not word.startswith("-") and not os.path.lexists(word):
+        raise UsageError(f"expected a command or an INPUT that exists, got {word!r}; did you mean: vdequant {near[0]}")
+
+
 def _parse(words: list[str]) -> Namespace:
     """Split off the command, which may be left out, and parse the rest."""
     default = next(iter(COMMANDS))
+    words = _names_behind_dashes(words)
+    if words and words[0] not in COMMANDS:
+        _check_first(words[0])
     name, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else (default, words)
     return command_parser(name).parse_intermixed_args(rest)
 

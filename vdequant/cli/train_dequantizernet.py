@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vdequant.training.loop_dequantizernet import AdversarialSettings, AdversarialTrainer
 
 NAME = "dequantizernet"
+MOST_UPSAMPLING = 3  # an eighth of the size inside
 # options of the sum of losses: name -> of LossWeights
 LOSSES = {
     "alpha": ("adversarial", "what fools the discriminator"),
@@ -46,6 +47,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quality", type=int, nargs="+", metavar="Q", help="of JPEG, 1..100; several: one a crop")
     group.add_argument("--channels", type=int, metavar="N", help="of the hidden layers (published: 64)")
     group.add_argument("--blocks", type=int, metavar="R", help="residual blocks (published: 5 or 10)")
+    group.add_argument("--upsampling", type=int, metavar="U", help="sub-pixel blocks behind a smaller inside (0)")
+    group.add_argument(
+        "--transfer", choices=("prelu", "relu", "leaky-relu", "gelu"), help="between layers (published: prelu)"
+    )
     group.add_argument("--epochs", type=int, metavar="N", help="length in passes over the tiles (50)")
     for option, (_, words) in LOSSES.items():
         flag = "--" + option.replace("_", "-")
@@ -100,7 +105,10 @@ def form_of(args: argparse.Namespace, experiment: str) -> tuple[GeneratorSpec, A
     known = EXPERIMENTS.get(experiment)
     form = given.get("form", "published" if known else "shipped")
     spec = replace(FORMS[form], blocks=known.blocks) if known else FORMS[form]
-    spec = replace(spec, **{name: given[name] for name in ("channels", "blocks") if name in given})
+    own: dict[str, Any] = {name: given[name] for name in ("channels", "blocks", "transfer") if name in given}
+    if given.get("upsampling"):
+        own.update(upsampling=given["upsampling"], shrink=True)  # the answer has the size of the input
+    spec = replace(spec, **own)
     base = SHIPPED_SETTINGS if form == "shipped" else AdversarialSettings()
     base = replace(base, qualities=known.qualities if known else MIXED)
     chosen: dict[str, Any] = {
@@ -125,6 +133,13 @@ def check(args: argparse.Namespace) -> None:
             raise UsageError(f"expected {name} above 0, got {given[name]}")
     if not 16 <= given.get("side", 96) <= 256 or given.get("side", 96) % 2:
         raise UsageError(f"expected an even --side between 16 and 256, got {given['side']}")
+    if not 0 <= given.get("upsampling", 0) <= MOST_UPSAMPLING:
+        raise UsageError(f"expected --upsampling from 0 to {MOST_UPSAMPLING}, got {given['upsampling']}")
+    if given.get("side", 96) % (1 << given.get("upsampling", 0)):
+        raise UsageError(
+            f"expected --side as a multiple of {1 << given['upsampling']} with --upsampling {given['upsampling']}, "
+            f"got {given['side']}"
+        )
     for name in (*LOSSES, "blocks", "seed"):
         if given.get(name, 0) < 0:
             raise UsageError(f"expected --{name.replace('_', '-')} of 0 or more, got {given[name]}")

@@ -67,7 +67,9 @@ SETS = ("fid", "fd-cellnet")  # of all pictures of a row together
 SCORES = (*METRICS, *OTHERS, *SETS)
 # Scores that mean little without those of the clean picture beside them.
 SHOW_TRUTH = frozenset({"banding", "cambi", "warping-error"})
-HIGHER_IS_BETTER = frozenset({"psnr", "psnr-b", "ssim", "ssim-uniform", "certificate", "palette-psnr", "palette-ssim"})
+HIGHER_IS_BETTER = frozenset(
+    {"psnr", "psnr-b", "ssim", "ssim-uniform", "ssim-dequantizernet", "certificate", "palette-psnr", "palette-ssim"}
+)
 
 
 def check_scores(names: tuple[str, ...]) -> None:

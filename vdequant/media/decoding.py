@@ -50,6 +50,7 @@ class Decoder:
         self._stream = stream
         self._side = side
         self._sent: list[int] = []  # heap: stamps given to the decoder that have not come back
+        self._partly = False  # a picture has been mended, so that others may have been swallowed
         self._missing = 0  # refused packets whose place has not been filled yet
         self.damaged = 0
         self.broken = ""
@@ -65,7 +66,7 @@ class Decoder:
                     packet.dts = packet.pts
                 yield packet
         yield from self._decode(None)
-        if self.damaged:
+        if self.damaged or self._partly:
             # Threaded decoders swallow errors of their last packets; what did not come back is lost.
             self.damaged += max(0, len(self._sent) - self._missing)
             self._missing = len(self._sent)
@@ -111,6 +112,7 @@ class Decoder:
             self._refused(error)
             return
         for frame in frames:
+            self._partly |= bool(frame.is_corrupt)
             yield from self._lost_before(frame.pts)
             yield frame
 

@@ -16,6 +16,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vdequant.errors import OutputError, UsageError
@@ -63,6 +64,14 @@ def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, s
     if patches_aspect(plan):
         film.metadata["title"] = metadata.get("title", "") + PADDING
     return film
+
+
+def tag_colors(picture: VideoFrame, plan: OutputPlan) -> None:
+    """Say of a picture what :func:`add_film` says of the stream: ProRes has it in each, and players believe that."""
+    picture.colorspace = int(plan.layout.matrix if plan.layout.model == "yuv" else Matrix.RGB)
+    picture.color_range = FULL if plan.layout.full_range else LIMITED
+    picture.color_primaries = plan.tags.primaries
+    picture.color_trc = plan.tags.transfer
 
 
 def write_header(container: OutputContainer, film: VideoStream) -> None:
@@ -144,7 +153,7 @@ def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], 
     """Find out how every stream travels, before the work starts.
 
     Returns:
-        The carriages that work together, and the names of the streams that must stay behind.
+        The carriages that work together, and the names of the streams that the container cannot hold.
 
     Raises:
         OutputError: the pictures themselves cannot be written so.
@@ -166,7 +175,7 @@ def rehearse(plan: OutputPlan, passengers: Passengers) -> tuple[list[Carriage], 
             "choose another --codec, --scale or --chroma"
         ) from error
     kept = {carriage.stream.index for carriage in carriages}
-    left = [label(s) for s in (*passengers.streams, *passengers.others) if s.index not in kept]
+    left = [label(s) for s in passengers.streams if s.index not in kept]
     return carriages, left
 
 

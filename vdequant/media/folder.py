@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,6 +34,7 @@ from vdequant.media.timing import Span
 from vdequant.settings import Settings
 
 SUFFIX = ".png"
+_NUMBERED = re.compile(r"frame_[0-9]{6,}(_[0-9]+)?\.png")  # as FolderSink names pictures that have no name
 
 
 class FolderSource(ClosesAtExit):
@@ -239,6 +241,7 @@ class FolderSink(AbortsAtExit):
             if hasattr(os, "sync"):
                 os.sync()  # all pictures at once: one by one takes longer than making them
             if self._target.is_dir():
+                self._remove_earlier()
                 for file in sorted(self._part.iterdir()):
                     os.replace(file, self._target / file.name)
                 self._part.rmdir()
@@ -248,6 +251,12 @@ class FolderSink(AbortsAtExit):
         except OSError as error:
             raise explain(error, self._plan.path) from error
         return Finished(self._plan.path, self._bytes, self._frames)
+
+    def _remove_earlier(self) -> None:
+        """What an earlier run has numbered or listed here would be taken for a part of this clip."""
+        for file in self._target.iterdir():
+            if _NUMBERED.fullmatch(file.name) or file.name == LIST_NAME:
+                file.unlink()
 
     def abort(self) -> None:
         """Delete what was written; harmless after finish()."""

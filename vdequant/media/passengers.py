@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from av.container.core import Chapter  # exists in the stubs only
 
 # Written by the muxer for its own file; copying them would state the old file's values.
-_STALE_TAGS = ("encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time")
+_STALE_TAGS = (
+    "encoder",
+    "duration",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "creation_time",
+    "alpha_mode",
+)
 _STALE_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES")
 
 

@@ -15,9 +15,10 @@ from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
+from av.video.stream import VideoStream
 
 from vdequant.media.containers import TIMELESS
 from vdequant.media.passengers import living_tags
@@ -66,7 +67,8 @@ def codec_name(stream: Stream) -> str:
 
 def label(stream: Stream) -> str:
     """A stream in words, for warnings."""
-    return f"{stream.type} {stream.index} ({codec_name(stream)})"
+    cover = isinstance(stream, VideoStream) and bool(stream.disposition & Disposition.attached_pic)
+    return f"{'cover picture' if cover else stream.type} {stream.index} ({codec_name(stream)})"
 
 
 def _can_copy(stream: Stream, muxer: str) -> bool:

@@ -23,9 +23,16 @@ PIXELS_A_SAMPLE = 30_000_000
 
 
 def _pictures(container: InputContainer, stream: VideoStream, deinterlacer: Deinterlacer) -> Iterator[VideoFrame]:
+    step = max(1, round(1 / (rate_of(stream) * as_fraction(stream.time_base, Fraction(1, 1000)))))
+    timed, number = False, 0
     for item in deinterlacer(iter(Decoder(container, stream, frozenset()))):
-        if isinstance(item, VideoFrame) and item.pts is not None:
-            yield item
+        if not isinstance(item, VideoFrame) or (timed and item.pts is None):
+            continue
+        timed |= item.pts is not None
+        if not timed:  # bare streams of H.264 and HEVC
+            item.pts = number * step
+        number += 1
+        yield item
 
 
 def _first_ones(info: SourceInfo, span: Span, count: int, max_pixels: int) -> list[Frame]:

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+import av
+
 from vdequant.errors import InputError, UsageError
-from vdequant.media.containers import READABLE_PICTURES, REFUSED_INPUTS
+from vdequant.media.containers import READABLE_PICTURES, READABLE_VIDEOS, REFUSED_INPUTS
 from vdequant.media.contracts import Source
 from vdequant.media.folder import FolderSource
 from vdequant.media.frame_list import is_list_file
@@ -63,7 +65,21 @@ def _stream(path: str, settings: Settings) -> BinaryIO | Arriving | None:
         if not settings.raw_size or os.path.isdir(path):
             return None
         check_file(path)
+        _refuse_known(path)
     return arriving(path, stream_format(settings), stream_options(settings))
+
+
+def _refuse_known(path: str) -> None:
+    """Raise :class:`UsageError` for a file that says by its name and its content that it holds no raw pictures."""
+    if os.path.splitext(path)[1].lower() not in (*READABLE_VIDEOS, *READABLE_PICTURES):
+        return
+    try:
+        with av.open(path) as container:
+            known = container.format.name if container.streams.video else ""
+    except (av.error.FFmpegError, OSError):
+        return
+    if known:
+        raise UsageError(f"--size is for raw pictures without a header, {path} is {known} and has its own; drop it")
 
 
 def _check_file_settings(path: str, settings: Settings) -> None:

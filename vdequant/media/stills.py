@@ -21,9 +21,11 @@ from vdequant.settings import MOST_PIXELS
 Array = NDArray[Any]
 # Our own limit is checked first, and can be moved; OpenCV writes what it finds wrong to standard error.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("error", message="Truncated File Read")  # of a damaged TIFF; Pillow would go on
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 JPEG_QUALITY = 95
 _ORIENTATION = 0x0112  # EXIF tag
+_TIFF, _PAGE_KIND, _PREVIEW = (b"II*\0", b"MM\0*"), 0x00FE, 1  # magics; a tag, and its bit of a smaller version
 # What PIL is asked for where OpenCV does not read the file; each keeps 8 bits as stored.
 _GRAY_MODES = ("1", "L")
 # EXIF orientation -> (quarter turns counter-clockwise, then mirror left-right)
@@ -56,6 +58,8 @@ def _read_pixels(data: bytes, name: str) -> Array:
     """``(height, width, 1..4)`` in the order gray or R, G, B, then alpha; uint8 or uint16."""
     if data[:2] == b"BM" or data[:4] == b"GIF8" or lies_in_png(data):
         return _with_pil(data, name)
+    if data[:4] in _TIFF:
+        _check_pages(data, name)
     try:
         found: Array | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
@@ -64,10 +68,28 @@ def _read_pixels(data: bytes, name: str) -> Array:
         return _with_pil(data, name)
     if found.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{name} holds {found.dtype} samples; expected 8 or 16 bit integers, convert it to 16-bit PNG")
+    if data[:4] in _TIFF and found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 4:
+        return _with_pil(data, name)  # OpenCV has multiplied the colors by their alpha, or made alpha up for CMYK
     pixels = found[:, :, None] if found.ndim == 2 else found
     if pixels.shape[2] == 3:
         return pixels[:, :, ::-1]
     return pixels[:, :, [2, 1, 0, 3]] if pixels.shape[2] == 4 else pixels
+
+
+def _check_pages(data: bytes, name: str) -> None:
+    """Raise :class:`InputError` for a TIFF of several pictures; smaller versions of the first one do not count."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            pages = getattr(picture, "n_frames", 1)
+            if pages > 1:
+                picture.seek(1)
+            kind = int(picture.tag_v2.get(_PAGE_KIND, 0)) if pages > 1 else _PREVIEW  # type: ignore[attr-defined]
+    except UserWarning as error:
+        raise InputError(f"{name} is damaged: it ends too early; record or download it again") from error
+    except Exception:  # whether it can be read is found out by those who read it
+        return
+    if not kind & _PREVIEW:
+        raise InputError(f"{name} holds {pages} pictures, expected one; split it, for example: tiffsplit {name}")
 
 
 def _with_pil(data: bytes, name: str) -> Array:
@@ -90,8 +112,8 @@ def turn_of(data: bytes) -> tuple[int, bool]:
 
 def _orientation(data: bytes) -> int:
     """EXIF orientation of a photograph, 1 (upright) when there is none."""
-    if data[:2] != b"\xff\xd8" and data[:4] not in (b"II*\0", b"MM\0*", b"RIFF", b"\x89PNG"):
-        return 1
+    if data[:2] != b"\xff\xd8" and data[:4] not in (b"RIFF", b"\x89PNG"):
+        return 1  # TIFF too: its readers turn it by themselves
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return int(picture.getexif().get(_ORIENTATION, 1))

@@ -18,10 +18,11 @@ from vdequant.errors import OutputError
 from vdequant.frames import Frame, SidePacket
 from vdequant.media.containers import TIMELESS
 from vdequant.media.contracts import Finished
-from vdequant.media.encoding import flush, muxer_options, open_film, patches_aspect, rehearse
+from vdequant.media.encoding import flush, muxer_options, open_film, patches_aspect, rehearse, tag_colors
 from vdequant.media.lifetimes import AbortsAtExit
 from vdequant.media.matroska import set_pixel_aspect
 from vdequant.media.passengers import Passengers
+from vdequant.media.passthrough import label
 from vdequant.media.pipe import Leaving
 from vdequant.media.pixels import pack
 from vdequant.media.plan import OutputPlan
@@ -78,6 +79,9 @@ class VideoSink(AbortsAtExit):
         if left:
             keeper = "--format nut" if plan.kind == "pipe" and plan.container in TIMELESS else "an .mkv"
             self.warnings.append(f"{plan.container} cannot hold {', '.join(left)}; left out ({keeper} keeps most)")
+        if passengers.others:
+            others = ", ".join(label(stream) for stream in passengers.others)
+            self.warnings.append(f"left out: {others}; of pictures, only the first video is taken along")
         self.warnings += [
             f"{c.stream.type} {c.stream.index} is converted to {c.codec}: {plan.container} cannot hold it as it is"
             for c in carriages
@@ -123,6 +127,7 @@ class VideoSink(AbortsAtExit):
         if self._evenness is not None:  # no times are held, so that pictures are counted
             self._evenness.shown(frame.pts * frame.time_base)
             frame = replace(frame, pts=self._frames, time_base=self._plan.time_base, duration=1)
+        tag_colors(picture, self._plan)
         picture.pts, picture.time_base = self._clock.stamp(frame.pts), frame.time_base
         picture.duration = frame.duration
         self._frames += 1

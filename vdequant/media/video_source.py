@@ -85,7 +85,11 @@ class VideoSource(ClosesAtExit):
         self._started = self._warned_alpha = False
         first, early = self._find_first()
         check_size(first.width, first.height, self._name, most)  # containers need not tell it
-        self._shift = int(first.pts or 0) if self._span.start else 0
+        tags = {key.lower(): value for key, value in stream.metadata.items()}
+        if tags.get("alpha_mode") == "1":  # of VP8 and VP9, whose decoders do not show it
+            self._warn_of_alpha()
+        # What begins before time 0 is moved there: MP4 would hide those pictures.
+        self._shift = int(first.pts or 0) if self._span.start or (first.pts or 0) < 0 else 0
         layout, assumed = layout_of(first, stream.codec_context, self._settings)
         layout = self._deinterlacer.stored(layout)
         if self._container.format.name == "yuv4mpegpipe" and layout.chroma == (1, 1):
@@ -159,9 +163,12 @@ class VideoSource(ClosesAtExit):
         if frame.alpha is None:
             return frame
         if not self._warned_alpha and int(frame.alpha.to(torch.int32).min()) < (1 << frame.layout.bits) - 1:
-            self._warned_alpha = True
-            self.warnings.append("transparency is not kept in video; transparent places show the color stored there")
+            self._warn_of_alpha()
         return dataclasses.replace(frame, alpha=None)
+
+    def _warn_of_alpha(self) -> None:
+        self._warned_alpha = True
+        self.warnings.append("transparency is not kept in video; transparent places show the color stored there")
 
     def _frame_or_repeat(self, picture: VideoFrame) -> Frame:
         """The picture; the one before it where damage has given it a size or format of its own."""
@@ -191,6 +198,7 @@ class VideoSource(ClosesAtExit):
                 early = self._span.start and seconds < shift - self._origin * self._time_base
                 if early or self._span.after(seconds):
                     continue
+            if shift:
                 ticks = round(shift / as_fraction(packet.time_base, self._time_base))
                 packet.pts = None if packet.pts is None else packet.pts - ticks
                 packet.dts = None if packet.dts is None else packet.dts - ticks

@@ -19,6 +19,7 @@ METRICS: dict[str, str] = {
     "psnr-b": "vdequant.metrics.blocking:psnr_b",
     "ssim": "vdequant.metrics.fidelity:ssim",
     "ssim-uniform": "vdequant.metrics.fidelity:ssim_uniform",
+    "ssim-dequantizernet": "vdequant.metrics.fidelity:ssim_dequantizernet",
     "mse": "vdequant.metrics.fidelity:mse",
     "delta-e": "vdequant.metrics.color_difference:delta_e",
     "ab-error": "vdequant.metrics.color_difference:ab_error",

@@ -13,6 +13,7 @@ from vdequant.checks import check_picture, check_same_shape
 WINDOW = 11  # samples, as in Wang et al. 2004
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03  # of the same paper, for a data range of 1
+K2_DEQUANTIZERNET = 0.02  # of *dequantizernet*, section 2.3
 UNIFORM_WINDOW = 7  # samples; the default of skimage.metrics.structural_similarity
 
 
@@ -63,7 +64,9 @@ def _check(x: Tensor, reference: Tensor, window: int) -> None:
         raise ValueError(f"expected pictures of at least {window}x{window}, got {tuple(x.shape[-2:])}")
 
 
-def _similarity(x: Tensor, reference: Tensor, local: Callable[[Tensor], Tensor], unbiased: float) -> Tensor:
+def _similarity(
+    x: Tensor, reference: Tensor, local: Callable[[Tensor], Tensor], unbiased: float, k2: float = K2
+) -> Tensor:
     """Equation 13 of Wang et al. with local means by ``local``; mean over channels and places, in float64."""
     x, reference = x.double(), reference.double()
     mean_x, mean_r = local(x), local(reference)
@@ -71,7 +74,7 @@ def _similarity(x: Tensor, reference: Tensor, local: Callable[[Tensor], Tensor],
     variance_r = unbiased * (local(reference * reference) - mean_r * mean_r)
     covariance = unbiased * (local(x * reference) - mean_x * mean_r)
     light = (2 * mean_x * mean_r + K1**2) / (mean_x * mean_x + mean_r * mean_r + K1**2)
-    structure = (2 * covariance + K2**2) / (variance_x + variance_r + K2**2)
+    structure = (2 * covariance + k2**2) / (variance_x + variance_r + k2**2)
     return (light * structure).mean(dim=(1, 2, 3))
 
 
@@ -89,6 +92,12 @@ def ssim(x: Tensor, reference: Tensor) -> Tensor:
     """
     _check(x, reference, WINDOW)
     return _similarity(x, reference, _gaussian, 1.0)
+
+
+def ssim_dequantizernet(x: Tensor, reference: Tensor) -> Tensor:
+    """:func:`ssim` with the second constant as *dequantizernet* states it in section 2.3: 0.02 in place of 0.03."""
+    _check(x, reference, WINDOW)
+    return _similarity(x, reference, _gaussian, 1.0, K2_DEQUANTIZERNET)
 
 
 def ssim_uniform(x: Tensor, reference: Tensor) -> Tensor:

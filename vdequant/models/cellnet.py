@@ -38,12 +38,14 @@ class CellnetSpec:
         dilations: one entry a residual block: the dilation of its two 3x3 convolutions.
         context: channels of the branch at 1/8 resolution that sees wide bands; 0 for none.
         evened: of dithered cells it is told means of their reaches; networks of before were told each color's own.
+        video: it learned what video codecs leave: behind one, it is told cells of one size and finds out by itself.
     """
 
     channels: int
     dilations: tuple[int, ...]
     context: int = 0
     evened: bool = True
+    video: bool = False
 
     @property
     def radius(self) -> int:

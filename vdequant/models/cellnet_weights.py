@@ -12,8 +12,8 @@ FORMAT = "vdequant-cellnet-2"
 
 
 def _make(fields: dict[str, Any]) -> Cellnet:
-    context, evened = fields.get("context", 0), fields.get("evened", False)
-    return Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), context, evened))
+    context, evened, video = fields.get("context", 0), fields.get("evened", False), fields.get("video", False)
+    return Cellnet(CellnetSpec(fields["channels"], tuple(fields["dilations"]), context, evened, video))
 
 
 def write_cellnet(net: Cellnet, path: Path) -> None:

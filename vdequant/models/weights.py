@@ -93,7 +93,8 @@ def read_network(path: Path, kind: str, make: Callable[[dict[str, Any]], N]) -> 
     """
     fields, tensors = read_tensors(path, kind)
     try:
-        net = make(fields)
+        with torch.random.fork_rng(devices=[]):  # a network begins with random weights; callers have seeds of their own
+            net = make(fields)
         wrong = net.load_state_dict(tensors, strict=False)
     except (RuntimeError, TypeError, KeyError, ValueError) as error:
         raise ModelError(f"the weights in {path} do not fit their spec {fields}; reinstall") from error

@@ -17,6 +17,7 @@ QUANTIZERS: dict[str, str] = {
     "jpeg": "vdequant.quantizers.jpeg:JpegQuantizer",
     "chroma": "vdequant.quantizers.chroma:ChromaQuantizer",
     "tolerance": "vdequant.quantizers.tolerance:ToleranceQuantizer",
+    "video": "vdequant.quantizers.video:VideoQuantizer",
     "dither": "vdequant.quantizers.dither:DitherQuantizer",
     "console": "vdequant.quantizers.consoles:ConsoleQuantizer",
 }

@@ -81,7 +81,10 @@ class Quantizer(Protocol):
         ...
 
     def cells(self, y: Tensor) -> Cells:
-        """The cells of a stored picture; values that the quantizer cannot produce get a cell of their own point."""
+        """The cells of a stored picture.
+
+        Values that the quantizer cannot produce are held where they are; of levels, they get the nearest one's cell.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ from vdequant.quantizers.recovering import Recovery, recover
 from vdequant.quantizers.snapping import CODEC, SCALER, SnappedQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 
 LEAST, MOST = 2.0, 8.0  # codes of tolerance for pixels that the snap leaves alone
 SNAPPED_PICTURES = 8  # that are looked at for dither and tiles
@@ -62,9 +63,23 @@ def _radius(frames: Sequence[Frame], grid: Grid | None, lossy_codec: bool) -> fl
     return flicker(lumas) if grid is None or not grid.enlarged else ringing(lumas, grid)
 
 
-def _unsnapped(codes: float, source: str, grid: Grid | None, matrix: Matrix | None, colors: int) -> Finding:
+def _loose(codes: float, layout: Layout, grid: Grid | None) -> Quantizer:
+    """Cells of that radius; of color at half the size only as long as stored pixels are native ones."""
+    if layout.model == "yuv" and layout.chroma != (0, 0) and (grid is None or not grid.enlarged):
+        return VideoQuantizer(codes / 255)
+    return ToleranceQuantizer(codes / 255)
+
+
+def _unsnapped(
+    codes: float, source: str, layout: Layout, grid: Grid | None, matrix: Matrix | None, colors: int
+) -> Finding:
+    quantizer = _loose(codes, layout, grid)
+    halved = isinstance(quantizer, VideoQuantizer)
+    known = (
+        f"luma to within ±{codes:.0f}/255, color at half the size" if halved else f"values to within ±{codes:.0f}/255"
+    )
     return Finding(
-        quantizer=ToleranceQuantizer(codes / 255),
+        quantizer=quantizer,
         kind="lossy",
         grid=grid,
         lossless=False,
@@ -72,7 +87,7 @@ def _unsnapped(codes: float, source: str, grid: Grid | None, matrix: Matrix | No
         matrix=matrix,
         colors=colors,
         levels=(0, 0, 0),
-        description=f"{source}, values to within ±{codes:.0f}/255",
+        description=f"{source}, {known}",
     )
 
 
@@ -139,7 +154,7 @@ def study(
     if recovery is not None:
         return _snapped(frames, grid, other, recovery, CODEC)
     radius = _radius(frames, grid, lossy_codec)
-    return finished(_unsnapped(radius, CODEC if lossy_codec else "8-bit YUV", grid, other, colors), [])
+    return finished(_unsnapped(radius, CODEC if lossy_codec else "8-bit YUV", layout, grid, other, colors), [])
 
 
 def study_enlarged(frames: Sequence[Frame]) -> Finding | None:

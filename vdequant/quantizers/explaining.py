@@ -28,6 +28,9 @@ YUV_SPREAD = np.array([0.5, 0.7, 0.7])  # codes by which peaks miss the stored c
 RGB_SPREAD = np.array([1.0, 1.0, 1.0])
 OUTLIERS = 0.1  # share of peaks that are noise
 LIGHTEST = 5e-4  # share of the pixels that a peak must have to count as evidence
+NEUTRAL = 6.0  # codes by which R, G and B of a peak may differ for it to be black, gray or white, which all sets have
+COLORED = 1.0  # decimal orders that colored peaks have to speak for, before neutral ones count, too
+UNLIKELY = 1.0  # decimal orders that a matrix other than the assumed one has to bring along
 ENOUGH = 3.5  # decimal orders by which a hypothesis must beat no structure
 RARITY = 0.7  # decimal orders that a lattice other than of repeated bits has to bring along; they differ by one code
 BELIEVED = 20.0  # squared misses, in spreads, up to which a peak is of a lattice that others have proved
@@ -93,11 +96,14 @@ def _view(modes: Modes, layout: Layout, matrix: Matrix) -> _View:
 def _total(view: _View, scores: Array) -> float:
     """Evidence of the heaviest peaks, as many as speak for a hypothesis most: the lighter ones may all be noise.
 
-    Minus infinity when too few of the pixels fit.
+    Minus infinity when too few of the pixels fit. Black, gray and white alone say nothing: a photograph or a text on a
+    plain ground has them, too, and they are where they are under any matrix.
     """
     if float(view.shares[scores > 0].sum()) < FITTING:
         return -np.inf
-    return float(np.cumsum(scores[view.shares >= LIGHTEST]).max(initial=0.0))
+    heavy = view.shares >= LIGHTEST
+    colored = np.cumsum(np.where(np.ptp(view.rgb, axis=1) > NEUTRAL, scores, 0.0)[heavy]).max(initial=0.0)
+    return float(np.cumsum(scores[heavy]).max(initial=0.0) if colored >= COLORED else colored)
 
 
 def _corners(view: _View, levels: Array, channel: int) -> Array:
@@ -226,5 +232,5 @@ def explain(modes: Modes, layout: Layout, matrices: tuple[Matrix, ...]) -> Expla
     if gray or counted.sum() < 2:
         return _as_decoded(views[0])
     found = [explain_by(view) for view in views for explain_by in (_explain_by_lattice, _explain_by_palette)]
-    best = max(found, key=lambda explanation: explanation.evidence)
+    best = max(found, key=lambda one: one.evidence - UNLIKELY * (one.matrix != matrices[0]))
     return best if best.evidence >= ENOUGH else _as_decoded(views[0])

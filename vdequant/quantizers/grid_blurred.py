@@ -20,6 +20,7 @@ STRAY_CODES, STRAY_SHARE = 32.0, 0.01  # luma that far from the rest of its nati
 VERIFIED = 4  # pictures in which that is counted
 BLOCKY_FAINTEST, BLOCKY_INNER = 3.0, 0.15  # the same for multiples of 8
 BLOCKS, NEAR_BLOCKS = 8, 0.02  # an enlargement that close to the size of a codec's blocks may be those
+FEW = 0.05  # share of the steps that may be the edges of a frame or of windows; true native borders are many
 FLATTEST = 4  # times as wide as high, or the other way round, that native pixels may be
 SMALLEST_FRACTION = 2  # enlargement that is not whole: below that, no run has an inside
 # Fractions are many, so they must fit better: measured at most 0.06 and 84 % on true ones, from 0.2 and up to 59 % on
@@ -62,10 +63,20 @@ def _whole_runs(profile: Array, lumas: Sequence[Tensor], dim: int) -> tuple[int,
         # Codecs have blocks of 8 and 16 themselves, whose borders are faint.
         faintest, inner = (FAINTEST, INNER) if scale % 8 else (BLOCKY_FAINTEST, BLOCKY_INNER)
         runs = (scale,) * (size // scale)
-        quiet = phases[-1] > faintest and max(phases[:-1]) < inner * phases[-1]
+        quiet = phases[-1] > faintest and max(phases[:-1]) < inner * phases[-1] and _is_even(profile, scale, inner)
         if quiet and _strays(lumas, runs, dim) < STRAY_SHARE:
             return runs
     return None
+
+
+def _is_even(profile: Array, scale: int, inner: float) -> bool:
+    """Whether steps within native pixels are small also beside the borders that are left without the strongest few.
+
+    The edges of a photograph in a frame, or of windows, lie on many grids.
+    """
+    rest = np.minimum(profile, np.sort(profile)[-1 - max(2, round(FEW * len(profile)))])
+    phases = [float(rest[phase::scale].mean()) for phase in range(scale)]
+    return max(phases[:-1]) < inner * max(phases[-1], FAINTEST)
 
 
 def _fit(profile: Array, count: int) -> tuple[float, tuple[int, ...]]:
@@ -114,7 +125,7 @@ def _fractional_runs(profile: Array, lumas: Sequence[Tensor], dim: int) -> tuple
     fits = ((*_fit(profile, count), count) for count in counts if size % count)
     for first in fits:
         if first[0] < FRACTION_INNER:
-            ratio, runs, count = min(first, *islice(fits, RIVALS))
+            ratio, runs, count = min([first, *islice(fits, RIVALS)])
             blocks = abs(size / count / BLOCKS - round(size / count / BLOCKS)) < NEAR_BLOCKS
             busy = ratio < (BLOCKY_INNER / 2 if blocks else FRACTION_INNER) and _is_busy(profile, runs)
             if busy and _strays(lumas, runs, dim) < STRAY_SHARE:

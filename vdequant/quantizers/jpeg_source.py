@@ -14,6 +14,7 @@ from vdequant.quantizers.jpeg_codec import Tables, nearest_quality, tables_of
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_recover import EXACT
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
+from vdequant.quantizers.snapping import NEARLY_ALL
 
 # FFmpeg's samples differ from libjpeg's by up to 3.4 codes (its inverse transform, and chroma without rounding); with
 # this much allowed, 99.7 % of blocks had the file's own coefficients at q:v 5 to 15.
@@ -41,6 +42,12 @@ def _is_coarse(coding: JpegCoding) -> bool:
     return nearest_quality(_tables(coding)[0]) < ART
 
 
+def _is_art(finding: Finding) -> bool:
+    """Whether it is surely drawn: where it is not, JPEG's cells and the network for them are worth more than colors."""
+    snapped = finding.recovery is not None and finding.recovery.sure >= NEARLY_ALL
+    return finding.kind != "lossy" and (snapped or max(finding.native_scale) > 1)
+
+
 def _trouble(finding: Finding, codings: Sequence[JpegCoding]) -> str:
     if min(finding.native_scale) >= 2 and not _is_coarse(codings[0]):
         return "its blocks are not those of the native pixels"
@@ -54,7 +61,8 @@ def _trouble(finding: Finding, codings: Sequence[JpegCoding]) -> str:
 def with_header(finding: Finding, codings: Sequence[JpegCoding], *, still: bool) -> Finding:
     """The finding with JPEG's cells, where the codec hides what was there before and nothing more is known.
 
-    Clean colors and native pixels that were found count for more than JPEG's cells only above quality ``ART``. Where
+    Native pixels that were found, and clean colors of nearly all pixels, count for more than JPEG's cells only above
+    quality ``ART``. Where
     the cells cannot be used, the pictures stay what any lossy codec leaves, and the description says why.
 
     Args:
@@ -62,7 +70,7 @@ def with_header(finding: Finding, codings: Sequence[JpegCoding], *, still: bool)
         codings: from the file's header; none when it is no JPEG.
         still: decoded as :class:`JpegQuantizer` does to the last bit, and not as video is.
     """
-    if not codings or (finding.kind != "lossy" and not _is_coarse(codings[0])):
+    if not codings or (_is_art(finding) and not _is_coarse(codings[0])):
         return finding
     trouble = _trouble(finding, codings)
     if trouble:

@@ -148,7 +148,8 @@ class PaletteCells:
         """
         if self.dithered:
             return x
-        center, moved = _pixels(self.stored), _pixels(x) - _pixels(self.stored)
+        center = _pixels(self.stored)
+        moved = _pixels(x.clamp(0, 1)) - center
         known = self.index.clamp(min=0)
         gaps = torch.cdist(self.palette, self.palette, compute_mode="donot_use_mm_for_euclid_dist")
         gaps.fill_diagonal_(torch.inf)
@@ -226,9 +227,11 @@ class PaletteQuantizer:
     def quantize(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         palette = self._checked(x)
+        # In single precision, rounding would decide at the borders of the narrowest cells, for which project cares.
+        pixels, colors = _pixels(x.detach()).double(), palette.detach().double()
         if not self._each:
-            return _picture(palette[nearest_index(_pixels(x.detach()), palette.detach())], x)
-        index = nearest_index(_pixels(x.detach()).view(len(x), -1, 3), palette.detach())
+            return _picture(palette[nearest_index(pixels, colors)], x)
+        index = nearest_index(pixels.view(len(x), -1, 3), colors)
         return _picture(palette.gather(1, index[..., None].expand(-1, -1, 3)), x)
 
     def soft(self, x: Tensor, k: float | Tensor) -> Tensor:
@@ -243,7 +246,10 @@ class PaletteQuantizer:
         return self.quantize(x) + (x - x.detach())
 
     def cells(self, y: Tensor, dithered: bool = False) -> PaletteCells | JoinedCells:
-        """The Voronoi cell of each pixel; a color that is not in the palette (to 1/4 code) is held where it is."""
+        """The Voronoi cell of each pixel; a color that is not in the palette is held where it is.
+
+        To half a code with a table, to a quarter without.
+        """
         palette = self._checked(y, "y").detach()
         if self._each:
             own = zip(self._each, torch.split(y, 1), strict=True)

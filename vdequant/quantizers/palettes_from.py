@@ -85,7 +85,7 @@ def _by_pillow(pixels: Codes, colors: int, method: str) -> Codes:
 
 
 def _kmeans(pixels: Codes, colors: int, seed: int) -> Codes:
-    cv2.setRNGSeed(seed)
+    cv2.setRNGSeed(seed & 0x7FFFFFFF)  # it takes no more
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, PRECISION)
     samples: Any = pixels.astype(np.float32)
     _, _, centers = cv2.kmeans(samples, colors, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]

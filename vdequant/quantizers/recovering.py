@@ -28,6 +28,11 @@ RISKS, MARGINS = (0.0, 0.01, 0.04, 0.1), (0.9, 0.9, 0.6, 0.35)  # chance that no
 FAR = 18.0  # codes that a pixel may lie from its color, with nothing near, where chroma was not mixed with neighbors'
 SURE = 0.5  # share of the pixels that the snap must take to be worth while
 SURE_ALONE = 0.95  # the same for colors of no lattice and no machine: shaded pictures have large flat parts, too
+# Share of the pixels from which on a color is a ground, and share of all others that must be sure: a photograph or a
+# text on a plain ground is not drawn with the few colors that the ground has. Of colors of the clip's own, more.
+GROUND, BESIDE = 0.2, 0.3
+GROUND_ALONE, BESIDE_ALONE = 0.05, 0.6
+LITTLE_BESIDE = 0.01  # share of the pixels that the others must be to be asked
 TYPICAL = 0.95  # quantile of the movements that is stated
 RARE_REACH = 5.0  # codes in the metric of the peaks: pixels of a machine's color that has no peak
 RARE_PIXELS, RARE_SHARE = 48, 4e-5  # of the pixels looked at, for such a color to be believed
@@ -136,11 +141,19 @@ def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, 
         # Colors that are not there make the pixels of their neighbors unsure.
         if float(also_sure.float().mean()) >= share - RARE_COST:
             snap, clean, sure, colors, share = richer, also_clean, also_sure, more, float(also_sure.float().mean())
-    if share < (SURE if found.name else SURE_ALONE):
+    if share < (SURE if found.name else SURE_ALONE) or not _is_drawn(snap.labels(codes), len(colors), found):
         return None
     decoded = codes_to_rgb(codes.movedim(-3, -1), layout, found.matrix).clamp_(0, 1).movedim(-1, -3)
     moved = (clean - decoded).abs().amax(1)[sure[:, 0]]
     return Recovery(snap, found, colors, share, float(moved[:: max(1, len(moved) >> 20)].quantile(TYPICAL)) * 255)
+
+
+def _is_drawn(labels: Tensor, count: int, found: Explanation) -> bool:
+    """Whether what stands on the ground is drawn in clean colors, too."""
+    ground, beside = (GROUND, BESIDE) if found.name else (GROUND_ALONE, BESIDE_ALONE)
+    shares = torch.bincount(labels.flatten().long() + 1, minlength=count + 1)[1:] / labels.numel()  # label -1: unsure
+    others = 1 - float(shares[shares > ground].sum())
+    return others < LITTLE_BESIDE or float(shares[shares <= ground].sum()) >= beside * others
 
 
 def _snap(

@@ -54,7 +54,7 @@ class Snap:
         Returns:
             RGB ``(N, 3, h, w)`` float32 in [0, 1], and which pixels are sure, ``(N, 1, h, w)``.
         """
-        labels = self._labels(codes)
+        labels = self.labels(codes)
         sure = labels >= 0
         colors = self.colors.to(codes.device, torch.float32)
         rgb = colors.index_select(0, labels.clamp(min=0).flatten().int()).view(*labels.shape, 3)
@@ -64,7 +64,7 @@ class Snap:
             rgb.view(-1, 3)[others] = decoded.clamp_(0, 1)
         return rgb.movedim(-1, -3).contiguous(), sure[:, None]
 
-    def _labels(self, codes: Tensor) -> Tensor:
+    def labels(self, codes: Tensor) -> Tensor:
         """``(N, h, w)`` index of the sure color or UNSURE, by a table that fills with the codes that occur."""
         whole = codes.round().clamp_(0, 255).int()
         packed = (whole[..., 0, :, :] << 16) | (whole[..., 1, :, :] << 8) | whole[..., 2, :, :]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 import torch
 from torch import Tensor
 
+from vdequant.checks import check_choice
 from vdequant.errors import UsageError
 from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.base import Quantizer
@@ -29,6 +30,7 @@ from vdequant.quantizers.palettes_from import METHODS, palette_from
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, otsu_thresholds
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import MOST_CUT, Expansion, UniformQuantizer, bits_after_cut
+from vdequant.quantizers.video import VideoQuantizer
 
 if TYPE_CHECKING:
     from vdequant.quantizers.chroma import ChromaSiting
@@ -43,7 +45,10 @@ FORMS = (
     "/444, /422, /420), chroma:420 or chroma:422 (with /left, /center, /topleft), "
     f"a console ({', '.join(CONSOLES)}), each also with a dither (m=4+fs: {', '.join(DITHER_KINDS)})"
 )
-LOST_FORMS = f"auto, none, palette (the clip's own), palettes (each frame's own), lossy:CODES (lossy:4), {FORMS}"
+LOST_FORMS = (
+    "auto, none, palette (the clip's own), palettes (each frame's own), lossy:CODES (lossy:4; lossy:4/420 where color "
+    f"is at half the size), {FORMS}"
+)
 TARGET_FORMS = f"none, random or random:SEED (12 to 22 of 24 bits), {FORMS}"
 MOST_COLORS = 4096  # of a palette: what PaletteQuantizer takes
 LARGEST_TOLERANCE = 64.0  # 8-bit codes; beyond that nothing of the source would be kept
@@ -70,7 +75,7 @@ class Request:
         colors, method: of kind "palette": the most that are taken, and how they are made (only for a target).
         name: of a file or console.
         number: of kind "lossy" the tolerance in [0, 1] units, of "threshold" the gray.
-        quality, chroma, siting: of kinds "jpeg" and "chroma".
+        quality, chroma, siting: of kinds "jpeg" and "chroma"; of kind "lossy" chroma is "" where it is not halved.
         seed: of kind "random", None when it was not said.
         dither: a kind of DITHER_KINDS, or "".
     """
@@ -160,9 +165,11 @@ def _parse_chroma(text: str, rest: str) -> Request:
 
 
 def _parse_lossy(text: str, rest: str) -> Request:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", rest) or not 0 < float(rest) <= LARGEST_TOLERANCE:
+    codes, slash, chroma = rest.partition("/")
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", codes) or not 0 < float(codes) <= LARGEST_TOLERANCE:
         raise _RefusedError(f"a tolerance above 0 and at most {LARGEST_TOLERANCE:.0f} of 255")
-    return Request(text, "lossy", number=float(rest) / 255)
+    halved = _one_of(chroma, CHROMAS[1:], "chroma") if slash else ""
+    return Request(text, "lossy", number=float(codes) / 255, chroma=halved)
 
 
 def _parse_cut(text: str, rest: str) -> Request:
@@ -259,6 +266,7 @@ def with_dither(request: Request, dither: str) -> Request:
     """
     if dither == "none":
         return request
+    check_choice(dither, DITHER_KINDS, "--dither")
     if request.dither:
         raise UsageError(f"expected one dither, got --to {request.text} and --dither {dither}; drop one")
     return _parse(f"{request.text}+{dither}", "--to", TARGET_FORMS, ())
@@ -293,11 +301,13 @@ def resolve_target(request: Request, pictures: Sequence[Tensor], seed: int = 0) 
 
     Args:
         pictures: as for :func:`resolve`; a palette is made of them, Otsu's threshold is the mean of theirs.
-        seed: of k-means, and of random depths that have none of their own.
+        seed: of k-means, and of random depths that have none of their own; 0 to 2**32 - 1.
 
     Raises:
         InputError, UsageError: as :func:`resolve`.
     """
+    if not 0 <= seed < 1 << 32:
+        raise UsageError(f"expected --seed from 0 to 4294967295, got {seed}")
     if request.kind == "random":
         chance = torch.Generator().manual_seed(seed if request.seed is None else request.seed)
         return _dithered(request, UniformQuantizer.random_bits(chance))
@@ -324,7 +334,7 @@ def _stated(request: Request) -> Quantizer:
         case "bits":
             return UniformQuantizer.of_bits(request.bits, request.expansion)
         case "lossy":
-            return ToleranceQuantizer(request.number)
+            return VideoQuantizer(request.number) if request.chroma else ToleranceQuantizer(request.number)
         case "file":
             return PaletteQuantizer(_loaded(request.name))
         case "free" | "console":

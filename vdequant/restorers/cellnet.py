@@ -1,8 +1,9 @@
 """The default restorer: cellnet, told each sample's cell, answering inside it.
 
-It is two networks of one size: one learned levels and what codecs make of them, the other palettes and dither. What
-was lost is known before the first picture, so only one of them runs, and each is better at its half than one network
-of that size was at both.
+It is three networks of one size: one learned levels and what codecs make of them, one palettes and dither, and one
+what video codecs leave of pictures that were not quantized much, whose color they store at half the size. What was
+lost is known before the first picture, so only one of them runs, and each is better at its part than one network of
+that size was at all.
 """
 
 from __future__ import annotations
@@ -15,53 +16,78 @@ from torch import Tensor
 
 from vdequant.checks import check_picture
 from vdequant.errors import ModelError
-from vdequant.models.cellnet import Cellnet, cell_features, proposed
+from vdequant.models.cellnet import Cellnet, CellnetSpec, cell_features, proposed
 from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells
-from vdequant.quantizers.telling import told
+from vdequant.quantizers.telling import CODEC_SPREAD, told, told_of_video
+from vdequant.quantizers.video import VideoCells
 from vdequant.restorers.base import Needs
+from vdequant.restorers.ramps import HALO, has_bands, with_ramps
 
 
 class CellnetRestorer:
     """Runs a cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises.
 
+    Attributes:
+        ramps: bands that are wider than a network sees are made ramps afterwards; of the smallest, which is for speed
+            and whose pictures are reused in parts, they are not.
+
     Args:
         levels: the network for levels and for what comes from behind a codec.
         palettes: the one for palettes and dither, of the same size; it may be the same one.
+        video: the one for :class:`~vdequant.quantizers.video.VideoCells`, which may see less far; None to be told boxes
+            as of any codec.
 
     Raises:
-        ModelError: the two are not of one size.
+        ModelError: they are not of one size.
     """
 
-    def __init__(self, levels: Cellnet, palettes: Cellnet) -> None:
+    ramps = False
+
+    def __init__(self, levels: Cellnet, palettes: Cellnet, video: Cellnet | None = None) -> None:
         if replace(levels.spec, evened=palettes.spec.evened) != palettes.spec:
             raise ModelError(f"expected two networks of one size, got {levels.spec} and {palettes.spec}; reinstall")
-        self.levels, self.palettes = levels, palettes
-        self.needs = Needs(halo=levels.spec.radius, align=levels.spec.align)
+        if video is not None and not _fits(levels.spec, video.spec):
+            raise ModelError(f"expected a network that fits to {levels.spec}, got {video.spec}; reinstall")
+        self.levels, self.palettes, self.video = levels, palettes, video
+        self.needs = Needs(halo=levels.spec.radius + (HALO if self.ramps else 0), align=levels.spec.align)
         self.parts = parts_of(levels.spec)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> CellnetRestorer:
         """Move the networks; ``dtype`` is that of their convolutions, pictures stay float32."""
-        for net in {self.levels, self.palettes}:
+        for net in {self.levels, self.palettes, self.video or self.levels}:
             net.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def _net(self, cells: Cells) -> Cellnet:
+        if self.video is not None and isinstance(cells, VideoCells):
+            return self.video
         return self.palettes if _spread(cells) > 1 else self.levels
+
+    def _told(self, y: Tensor, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
+        """Lowest and highest values, and room, as the network of these cells learned them."""
+        net = self._net(cells)
+        return told_of_video(y) if _sees_codecs(net, cells) else told(y, cells, net.spec.evened)
+
+    def _spreads(self, y: Tensor, cells: Cells) -> Tensor:
+        spread = CODEC_SPREAD if _sees_codecs(self._net(cells), cells) else _spread(cells)
+        return torch.full((len(y),), spread, device=y.device)
 
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
-        low, high, room = told(y, cells, self._net(cells).spec.evened)
+        low, high, room = self._told(y, cells)
         facts = _facts(cells, y.device)
-        proposal: Tensor = self._net(cells)(y, low, high, room, _spreads(y, cells), facts)
+        proposal: Tensor = self._net(cells)(y, low, high, room, self._spreads(y, cells), facts)
+        if self.ramps and has_bands(cells):
+            proposal = with_ramps(y, cells, proposal)
         return proposal.clamp_(0, 1)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        features = cell_features(y, *told(y, cells, self._net(cells).spec.evened))
+        features = cell_features(y, *self._told(y, cells))
         # Narrow first: reordering half the bytes is nearly twice as fast.
         return features.to(self.levels.head.weight.dtype).contiguous(memory_format=torch.channels_last)
 
@@ -72,16 +98,21 @@ class CellnetRestorer:
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
-        low, high, _ = told(y, cells, self._net(cells).spec.evened)
-        return proposed(x, y, low, high, _spreads(y, cells)).clamp_(0, 1)
+        low, high, _ = self._told(y, cells)
+        return proposed(x, y, low, high, self._spreads(y, cells)).clamp_(0, 1)
+
+
+def _fits(own: CellnetSpec, other: CellnetSpec) -> bool:
+    """Whether one may run in the place of the other: what tiles and parts are planned for is enough."""
+    return other.radius <= own.radius and other.align == own.align and parts_of(other) == parts_of(own)
+
+
+def _sees_codecs(net: Cellnet, cells: Cells) -> bool:
+    return net.spec.video and isinstance(cells, VideoCells)
 
 
 def _spread(cells: Cells) -> float:
     return 1.0 if cells.lossy else cells.spread
-
-
-def _spreads(y: Tensor, cells: Cells) -> Tensor:
-    return torch.full((len(y),), _spread(cells), device=y.device)
 
 
 def _facts(cells: Cells, device: torch.device) -> Tensor:
@@ -91,7 +122,7 @@ def _facts(cells: Cells, device: torch.device) -> Tensor:
 class CellnetSmall(CellnetRestorer):
     """cellnet-s: about 20 kMAC a pixel, receptive radius at most 16 pixels: for 60 frames a second on two cores."""
 
-    weights = ("cellnet-s-levels", "cellnet-s-palettes")
+    weights = ("cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
@@ -100,16 +131,18 @@ class CellnetSmall(CellnetRestorer):
 class CellnetMedium(CellnetRestorer):
     """cellnet-m: about 80 kMAC a pixel, the better picture at half the speed."""
 
-    weights = ("cellnet-m-levels", "cellnet-m-palettes")
+    ramps = True
+    weights = ("cellnet-m-levels", "cellnet-m-palettes", "cellnet-m-codec")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
 
 
 class CellnetLarge(CellnetRestorer):
-    """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience."""
+    """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience. Behind video codecs it is cellnet-m."""
 
-    weights = ("cellnet-l-levels", "cellnet-l-palettes")
+    ramps = True
+    weights = ("cellnet-l-levels", "cellnet-l-palettes", "cellnet-m-codec")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
@@ -120,4 +153,4 @@ class CellnetOfFile(CellnetRestorer):
 
     def __init__(self, path: Path) -> None:
         net = read_cellnet(path)
-        super().__init__(net, net)
+        super().__init__(net, net, net if net.spec.video else None)

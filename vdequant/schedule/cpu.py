@@ -29,6 +29,7 @@ class CpuWorkers(Generic[R]):
         self.capacity = 2 * count + 2
         self._busy, self._lock = 0.0, threading.Lock()
         keep_freed_memory()
+        self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
         self._pool = ThreadPoolExecutor(count, "vdequant-restore", initializer=torch.set_num_threads, initargs=(1,))
 
@@ -52,8 +53,9 @@ class CpuWorkers(Generic[R]):
         return self._busy / self.count
 
     def close(self) -> None:
-        """Drop what has not started and wait for what has."""
+        """Drop what has not started and wait for what has; the caller has its threads back."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(self._threads)
 
 
 class PlannedWorkers(CpuWorkers[R]):

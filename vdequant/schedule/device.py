@@ -70,7 +70,7 @@ def fastest_cpu_dtype() -> torch.dtype:
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the workers, and so that this thread's clock sees all of the work
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.random.fork_rng(devices=[]):
         trials = _Trial(torch.bfloat16), _Trial(torch.float32)
         rounds = [[trial.seconds() for trial in trials] for _ in range(ROUNDS)]
     torch.set_num_threads(threads)

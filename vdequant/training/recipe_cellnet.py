@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Batch, build_bank, gradient, palettes_of
 from vdequant.training.export import CardFacts, model_card, own_data
 from vdequant.training.lesson_cellnet import CellnetLesson, loss_of
-from vdequant.training.loop import Trainer, TrainSettings
+from vdequant.training.lesson_codec import CodecLesson
+from vdequant.training.lesson_codec import loss_of as codec_loss_of
+from vdequant.training.loop import Lesson, Trainer, TrainSettings
 from vdequant.training.parallel import Ranks, join, leave
 
 SIZES: dict[str, CellnetSpec] = {"s": SMALL, "m": MEDIUM, "l": LARGE}
@@ -25,6 +27,8 @@ SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
 # What is made beforehand for each subject: palette records for each tile, share of the tiles behind a codec
 MADE = {"all": (2, 0.25), "levels": (0, 0.25), "palettes": (4, 0.0)}
+CODEC = "codec"  # the subject with pairs and a loss of its own
+SUBJECTS = (*MADE, CODEC)
 CellnetTrainer = Trainer[Cellnet, Batch]
 
 
@@ -43,7 +47,7 @@ class Order:
         init: weights to start from.
         card: lines of the model card on licence and data; None names the folders.
         before: a sentence of the card on the weights that the run starts from.
-        subject: "all", or what alone is learned: "levels" or "palettes" (shipped cellnets have a network for each).
+        subject: a key of SUBJECTS: "all", or what alone is learned (shipped cellnets have a network for each).
     """
 
     folders: tuple[Path, ...]
@@ -59,11 +63,15 @@ class Order:
     subject: str = "all"
 
 
-def _bank(folders: Sequence[Path], runs: Path, subject: str, ranks: Ranks) -> Bank:
-    """The training set of these pictures from its cache, or made, and cached by the first process."""
+def _check_folders(folders: Sequence[Path]) -> None:
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise InputError(f"expected folders with pictures, got {', '.join(missing)}; give --data DIR")
+
+
+def _bank(folders: Sequence[Path], runs: Path, subject: str, ranks: Ranks) -> Bank:
+    """The training set of these pictures from its cache, or made, and cached by the first process."""
+    _check_folders(folders)
     cache = runs / f"bank-{subject}-{fingerprint(folders)}.pt"
     if cache.exists():
         return load_bank(cache)
@@ -74,11 +82,24 @@ def _bank(folders: Sequence[Path], runs: Path, subject: str, ranks: Ranks) -> Ba
     return bank
 
 
+def _lesson(order: Order, ranks: Ranks) -> Lesson[Cellnet, Batch]:
+    if order.subject != CODEC:
+        return CellnetLesson(_bank(order.folders, order.runs, order.subject, ranks), order.subject)
+    _check_folders(order.folders)
+    return CodecLesson.of_folders(list(order.folders), order.runs)
+
+
 def cellnet_trainer(
-    spec: CellnetSpec, settings: TrainSettings, folder: Path, device: torch.device, ranks: Ranks | None = None
+    spec: CellnetSpec,
+    settings: TrainSettings,
+    folder: Path,
+    device: torch.device,
+    ranks: Ranks | None = None,
+    subject: str = "all",
 ) -> CellnetTrainer:
     """A trainer of a cellnet, with what ``folder`` holds of its run."""
-    return Trainer(partial(Cellnet, spec), loss_of, settings, folder, device, ranks)
+    loss = codec_loss_of if subject == CODEC else loss_of
+    return Trainer(partial(Cellnet, spec), loss, settings, folder, device, ranks)
 
 
 def _beginning(init: Path, spec: CellnetSpec) -> Cellnet:
@@ -112,11 +133,11 @@ def train(order: Order, told: Callable[[CellnetTrainer, float], None] | None = N
     try:
         half = "" if order.subject == "all" else f"-{order.subject}"  # or one half would go on where the other ended
         folder = order.runs / f"cellnet-{order.size}{half}"
-        trainer = cellnet_trainer(SIZES[order.size], order.settings, folder, device, ranks)
+        spec = replace(SIZES[order.size], video=order.subject == CODEC)
+        trainer = cellnet_trainer(spec, order.settings, folder, device, ranks, order.subject)
         if order.init is not None and trainer.steps == 0:
             trainer.start_from(_beginning(order.init, trainer.net.spec))
-        bank = _bank(order.folders, order.runs, order.subject, ranks)
-        trainer.run(CellnetLesson(bank, order.subject), told)
+        trainer.run(_lesson(order, ranks), told)
         if ranks.first:
             order.output.parent.mkdir(parents=True, exist_ok=True)
             write_cellnet(trainer.average, order.output)

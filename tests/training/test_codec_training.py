@@ -1,0 +1,115 @@
+"""Training behind video codecs: real codecs make the pairs, and crops keep how color lies beside luma."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_tiles import fill, smooth_tile
+
+from vdequant.media.codec_clips import ENCODERS, Encoding, codec_roundtrip, random_encoding, x264
+from vdequant.models.cellnet import Cellnet, CellnetSpec
+from vdequant.models.cellnet_weights import read_cellnet
+from vdequant.quantizers.video import VideoQuantizer
+from vdequant.restorers.cellnet import CellnetOfFile
+from vdequant.training import lesson_codec
+from vdequant.training.codec_pairs import WINDOW, CodecPair, CodecSampler, codec_pair
+from vdequant.training.lesson_codec import CodecLesson, codec_loss
+from vdequant.training.loop import TrainSettings
+from vdequant.training.recipe_cellnet import Order, train
+
+
+def error(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.square(one.astype(float) - other.astype(float)).mean())
+
+
+def random_of(encoder: str) -> Encoding:
+    rng = np.random.default_rng(2)
+    return next(how for how in iter(lambda: random_encoding(rng), None) if how.encoder == encoder)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_gives_the_clip_back_nearly(encoder: str) -> None:
+    pictures = [np.ascontiguousarray(smooth_tile(3, 6)[:64, i : i + 64]) for i in range(3)]
+    decoded = codec_roundtrip(pictures, random_of(encoder))
+    assert len(decoded) == 3
+    for picture, found in zip(pictures, decoded, strict=True):
+        assert found.shape == picture.shape
+        assert 0 < error(picture, found) < 200
+
+
+def test_a_coarser_codec_errs_more_and_less_color_is_lost_in_444() -> None:
+    picture = np.ascontiguousarray(smooth_tile(3, 60)[:128, :128])
+    fine, coarse, full = (
+        error(picture, codec_roundtrip([picture], how)[0]) for how in (x264(12), x264(36), x264(12, "yuv444p"))
+    )
+    assert full < fine < coarse
+
+
+def test_a_pair_is_of_one_place() -> None:
+    """However the picture moved: what is stored is nearer to its truth than to the truth a pixel beside."""
+    rng = np.random.default_rng(5)
+    nearer = 0
+    for _ in range(12):
+        pair = codec_pair(smooth_tile(4, 60), rng)
+        assert pair.truth.shape == pair.stored.shape == (WINDOW, WINDOW, 3)
+        beside = error(pair.truth[:, 1:], pair.stored[:, :-1])
+        nearer += error(pair.truth, pair.stored) <= beside
+    assert nearer == 12
+
+
+def test_crops_are_mirrored_up_and_down_only() -> None:
+    across, down = np.meshgrid(np.arange(WINDOW), np.arange(WINDOW))
+    ramp = np.stack([across, down, np.full_like(down, 128)], -1).astype(np.uint8)
+    batch = CodecSampler([CodecPair(ramp, ramp)], 1, 16).batch(24, 0)
+    assert bool((batch.truth[:, 0].diff(dim=-1) > 0).all())
+    falls = (batch.truth[:, 1].diff(dim=-2) < 0).flatten(1)
+    assert {bool(one) for one in falls.all(1)} == {True, False}
+    assert bool((batch.truth[:, 2] == 128 / 255).all())
+
+
+def test_a_batch_depends_on_its_number_alone() -> None:
+    rng = np.random.default_rng(1)
+    sampler = CodecSampler([codec_pair(smooth_tile(4, 60), rng) for _ in range(2)], 1, 32)
+    first = sampler.batch(2, 5)
+    sampler.batch(2, 6)
+    assert torch.equal(first.stored, sampler.batch(2, 5).stored)
+    assert not torch.equal(first.stored, sampler.batch(2, 6).stored)
+    with pytest.raises(ValueError, match="side"):
+        CodecSampler([], 1, WINDOW + 1)
+
+
+def test_the_loss_of_doing_nothing_is_one_for_colors_and_one_for_luma() -> None:
+    pair = codec_pair(smooth_tile(4, 60), np.random.default_rng(3))
+    batch = CodecSampler([pair], 1, 64).batch(2, 0)
+    assert 1.2 < float(codec_loss(batch.stored, batch)) <= 2
+    assert float(codec_loss(batch.truth, batch)) == 0
+
+
+def test_a_trained_network_is_told_so_and_used_behind_codecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    fill(folder, 2, knots=60)
+    settings = TrainSettings(steps=3, batch=2, side=16, log_every=1, validate_every=0)
+    order = Order((folder,), "s", tmp_path / "mine.safetensors", tmp_path / "runs", settings, subject="codec")
+    trainer = train(order)
+    assert trainer.steps == 3
+    assert "VP9" in (tmp_path / "mine.md").read_text()
+    assert read_cellnet(tmp_path / "mine.safetensors").spec.video
+    monkeypatch.setattr(lesson_codec, "codec_pair", None)  # pairs are made once
+    assert CodecLesson.of_folders([folder], tmp_path / "runs").pairs
+    made = CellnetOfFile(tmp_path / "mine.safetensors")
+    torch.nn.init.constant_(made.levels.tail.bias, 3.0)  # type: ignore[arg-type]
+    y = torch.full((1, 3, 16, 16), 0.5)
+    with torch.inference_mode():
+        moved = (made.restore(y, VideoQuantizer(2 / 255).cells(y)) - y).abs()
+    assert float(moved.max()) > 30 / 255  # farther than a box of 12 codes
+
+
+def test_held_tiles_are_scored_by_color_and_luma() -> None:
+    lesson = CodecLesson([], [smooth_tile(4, 60)])
+    scores = lesson.score(Cellnet(CellnetSpec(4, (1,), video=True)).eval())
+    assert {"crf 12 color", "crf 28 luma", "mean"} <= set(scores)
+    assert scores["mean"] == pytest.approx(0, abs=0.2)  # an untrained network moves to the middle of its cells

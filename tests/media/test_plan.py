@@ -102,7 +102,7 @@ def test_yuv_keeps_its_matrix_and_rgb_becomes_709_with_tags() -> None:
 
 
 def test_odd_sizes_become_444_where_the_encoder_refuses_420() -> None:
-    odd = make.info(Layout(161, 145, "yuv", 8, (1, 1), Matrix.BT709, False))
+    odd = make.info(Layout(161, 345, "yuv", 8, (1, 1), Matrix.BT709, False))
     plan = plan_output("o.mp4", odd, Settings(codec="h264"))
     assert plan.pix_fmt == "yuv444p"
     assert any("4:4:4" in note for note in plan.notes)
@@ -124,3 +124,14 @@ def test_gray_stills_stay_gray_and_eight_bits_are_dithered() -> None:
 def test_crf_and_preset_reach_the_encoder() -> None:
     options = plan_output("o.mkv", RGB, Settings(crf=30.0, preset="8")).options
     assert (options["crf"], options["preset"]) == ("30", "8")
+
+
+@pytest.mark.parametrize(
+    ("chroma", "height", "scale"), [((1, 1), 240, 2), ((1, 1), 300, 1), ((0, 0), 300, 2), ((0, 0), 480, 1)]
+)
+def test_small_pictures_are_doubled_so_that_their_color_is_kept(
+    chroma: tuple[int, int], height: int, scale: int
+) -> None:
+    small = make.info(Layout(320, height, "yuv", 8, chroma, Matrix.BT709, False))
+    assert plan_output("o.mp4", small, Settings()).layout.height == scale * height
+    assert plan_output("o.mp4", small, Settings(scale=1)).layout.height == height

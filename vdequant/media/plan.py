@@ -31,7 +31,9 @@ from vdequant.settings import Settings
 
 Kind = Literal["video", "folder", "image", "pipe"]
 
-SMALL_HEIGHT = 480  # below this, "--scale auto" doubles a picture rather than lose its one-pixel color
+# Below these, "--scale auto" doubles a picture rather than lose its one-pixel color; the second is for sources that
+# have lost it: at their native size it is restored.
+SMALL_HEIGHT, SMALL_HALVED = 480, 300
 BT709_TAG = 1
 LOSSLESS_CONTAINERS = (".mkv", ".nut")
 # A reader of our output gets each packet when it is written; live, sparse sound is waited for half a second, not ten.
@@ -297,7 +299,8 @@ def _scale(chroma: str, info: SourceInfo, settings: Settings, notes: list[str]) 
         return settings.scale
     source = info.layout
     full_chroma = source.model == "rgb" or (source.model == "yuv" and source.chroma == (0, 0))
-    if chroma == "420" and full_chroma and source.height < SMALL_HEIGHT:
+    small = SMALL_HEIGHT if full_chroma else SMALL_HALVED
+    if chroma == "420" and source.model != "gray" and source.height < small:
         how = " (nearest)" if settings.scaler == "nearest" else ""
         notes.append(f"doubled{how} so that 4:2:0 keeps one-pixel color; --scale 1 keeps the size")
         return 2

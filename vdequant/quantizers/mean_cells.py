@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vdequant.quantizers.base import MARGIN, Cells, room_of
+from vdequant.quantizers.palette import PaletteCells
 from vdequant.quantizers.uniform import BoxCells
 from vdequant.quantizers.windows import WINDOW, local_max, local_mean
 
@@ -65,6 +66,7 @@ class MeanCells:
     lossy: bool = False
     room: Tensor | None = None  # of the cells without dither, see room_of
     half_step: Tensor | None = None  # of levels, see half_steps; of palettes there is none
+    of_palette: bool = False
 
     @cached_property
     def _bounds(self) -> tuple[Tensor, Tensor]:
@@ -143,8 +145,9 @@ def dithered_cells(cells: Cells, half_step: Tensor | None = None) -> Cells:
         return cells
     if isinstance(cells, BoxCells) and _centered(cells):
         half_step = half_steps(cells)
-    room = room_of(cells)
-    return MeanCells(cells.stored, cells.low, cells.high, lossy=cells.lossy, room=room, half_step=half_step)
+    bounds, room = (cells.stored, cells.low, cells.high), room_of(cells)
+    of_palette = isinstance(cells, PaletteCells)
+    return MeanCells(*bounds, lossy=cells.lossy, room=room, half_step=half_step, of_palette=of_palette)
 
 
 def _centered(cells: BoxCells) -> bool:

@@ -25,14 +25,15 @@ from vdequant.quantizers.telling import CODEC_SPREAD, told, told_of_video
 from vdequant.quantizers.video import VideoCells
 from vdequant.restorers.base import Needs
 from vdequant.restorers.ramps import HALO, has_bands, with_ramps
+from vdequant.restorers.shades import has_shades, with_means
 
 
 class CellnetRestorer:
     """Runs a cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises.
 
     Attributes:
-        ramps: bands that are wider than a network sees are made ramps afterwards; of the smallest, which is for speed
-            and whose pictures are reused in parts, they are not.
+        ramps: bands that are wider than a network sees are made ramps afterwards, and shades of palettes keep their
+            means; not with the smallest, which is for speed and whose pictures are reused in parts.
 
     Args:
         levels: the network for levels and for what comes from behind a codec.
@@ -83,6 +84,8 @@ class CellnetRestorer:
         proposal: Tensor = self._net(cells)(y, low, high, room, self._spreads(y, cells), facts)
         if self.ramps and has_bands(cells):
             proposal = with_ramps(y, cells, proposal)
+        if self.ramps and has_shades(cells):
+            proposal = with_means(y, proposal)
         return proposal.clamp_(0, 1)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:

@@ -142,3 +142,14 @@ def test_missing_weights_of_the_finder_are_said_in_a_line(tmp_path: Path, monkey
     with pytest.raises(ModelError, match="reinstall vdequant"):
         is_dithered([cut(scene(0), 8, dither=True)])
     dither_finder._trained.cache_clear()
+
+
+def test_a_screens_dark_lines_are_no_dither() -> None:
+    """Shades with every second line at half its brightness, as emulators draw a tube; without them dither is found."""
+    shade = torch.linspace(0.2, 0.9, 96).expand(3, 96, 96)
+    diffused = DitherQuantizer(UniformQuantizer.of_levels(4), "fs").quantize(shade[None])[0]
+    lined = diffused.clone()
+    lined[:, 1::2] *= 0.5
+    assert is_dithered([diffused])
+    assert not is_dithered([lined])
+    assert not is_dithered([(shade * 8).round() / 8 * (1 - 0.5 * (torch.arange(96) % 2))[:, None]])

@@ -22,6 +22,19 @@ MOST_PICTURES = 3  # that are looked at, two where they agree
 # without dither, in 16, 64 and 256 colors, at most two pass, whose originals have dithered parts, and in levels none
 # does; with Floyd and Steinberg's 81, 75 and 50 % of them do, and in levels of up to 3 bits all.
 SURE, SURE_OF_LEVELS = 3.5, 2.8
+# A screen's dark lines are everywhere, dither only in shades: share of the lit pixels whose neighbor across the lines
+# is darker by a tenth and more, always on the same side.
+LIT, DARKER, EVERYWHERE = 32.0, 0.1, 0.8
+
+
+def has_dark_lines(gray: Tensor) -> bool:
+    """Whether every second row of ``(H, W)``, 0..255, is darker wherever there is light, as scanlines are."""
+    pairs = gray[: gray.shape[0] // 2 * 2].reshape(-1, 2, gray.shape[1])
+    brighter = pairs.amax(1)
+    lit = brighter > LIT
+    steps = ((pairs[:, 0] - pairs[:, 1]) / brighter.clamp(min=1))[lit]
+    sides = [float((side * steps > DARKER).float().mean()) for side in (1, -1)] if len(steps) else [0.0]
+    return max(sides) > EVERYWHERE
 
 
 def diffusion_odds(picture: Tensor) -> float:
@@ -30,6 +43,8 @@ def diffusion_odds(picture: Tensor) -> float:
         return -np.inf
     top, left = (max(0, (side - PART) // 2) for side in picture.shape[1:])
     codes = (picture[:, top : top + PART, left : left + PART] * 255).round().to("cpu", torch.int32)
+    if has_dark_lines(codes.float().mean(0)):
+        return -np.inf  # what a screen's lines make of flat color looks like a mixture
     colors = len(torch.unique(codes[0] << 16 | codes[1] << 8 | codes[2]))
     return evidence_of_diffusion(codes) if 2 <= colors <= MOST_COLORS else -np.inf
 

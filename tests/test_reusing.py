@@ -19,6 +19,7 @@ from vdequant.frames import Frame, Layout
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 from vdequant.restorers.loading import load_restorer
 from vdequant.reusing import MOST_TOGETHER, Job, ReusingWork, grain_of, reusing_workers
 from vdequant.schedule.cpu import PlannedWorkers
@@ -240,6 +241,15 @@ def test_pictures_larger_than_a_tile_are_reused_as_well() -> None:
 @pytest.mark.parametrize("step", [3, 8])
 def test_a_network_with_a_context_branch_reuses_only_in_its_steps(step: int) -> None:
     recipe, frames = recipe_of("cellnet-m"), frames_of(lambda t: scrolling(t, step), count=3)
+    written, _ = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+
+
+@pytest.mark.parametrize("step", [3, 4])
+@pytest.mark.parametrize("name", ["cellnet-s", "cellnet-m"])
+def test_squares_of_a_video_codecs_cells_are_kept_whole(name: str, step: int) -> None:
+    codec = VideoQuantizer(4 / 255)
+    recipe, frames = recipe_of(name, quantizer=codec), frames_of(lambda t: scrolling(t, step), count=4)
     written, _ = through(recipe, frames)
     assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
 

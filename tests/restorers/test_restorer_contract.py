@@ -12,6 +12,7 @@ from vdequant.quantizers.base import Cells, Quantizer, toward_cells
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 from vdequant.restorers import RESTORERS
 from vdequant.restorers.base import WHOLE_PICTURE, Needs, Restorer
 from vdequant.restorers.diffusion import Diffusion
@@ -40,6 +41,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "palette": lambda: (eight_colors(), eight_colors().cells),
     "dithered palette": lambda: (eight_colors(), dithered_cells),
     "lossy": lambda: (ToleranceQuantizer(4 / 255), tolerance_cells),
+    "video": lambda: (VideoQuantizer(4 / 255), VideoQuantizer(4 / 255).cells),
 }
 
 

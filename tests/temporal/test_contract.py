@@ -13,6 +13,7 @@ from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 from vdequant.temporal import SMOOTHERS
 from vdequant.temporal.base import RestoredFrame, Smoother
 
@@ -20,6 +21,7 @@ KINDS: dict[str, Quantizer] = {
     "levels": UniformQuantizer.of_levels(6),
     "palette": PaletteQuantizer(torch.rand(8, 3, generator=torch.Generator().manual_seed(5))),
     "lossy": ToleranceQuantizer(4 / 255),
+    "video": VideoQuantizer(4 / 255),
 }
 
 

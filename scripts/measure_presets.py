@@ -1,8 +1,8 @@
 """What an encoder's presets leave of a clip: bytes and processor time a frame, PSNR of luma against what it was given.
 
-python scripts/measure_presets.py CLIP... [--codec av1] [--presets 10 8] [--frames 120]
+python scripts/measure_presets.py CLIP... [--codec av1] [--presets 10 8] [--crf 18 12] [--frames 120]
 
-The CHANGELOG's figures. Quality and other options are the defaults of ``vdequant.media.codecs``.
+The CHANGELOG's figures. Options that are not given are the defaults of ``vdequant.media.codecs``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import io
 import time
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import av
@@ -58,16 +59,19 @@ def main() -> None:
     parser.add_argument("clips", type=Path, nargs="+", help="lossless clips at native size")
     parser.add_argument("--codec", choices=("av1", "hevc", "h264"), default="av1", help="see vdequant --help")
     parser.add_argument("--presets", nargs="+", default=["10", "8"], help="of that encoder")
+    parser.add_argument("--crf", nargs="+", help="of that encoder")
     parser.add_argument("--frames", type=int, default=120, help="of each clip")
     args = parser.parse_args()
     codec = CODECS[args.codec]
     bits = codec.bits
     fmt = codec.formats["420", bits]
-    print("| clip | preset | bytes a frame | ms a frame | PSNR of luma, dB |\n| --- | --- | --- | --- | --- |")
+    print(
+        "| clip | preset | crf | bytes a frame | ms a frame | PSNR of luma, dB |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    qualities = args.crf or [str(codec.crf[2]) if codec.crf else ""]
     for clip in args.clips:
         given = pictures_of(clip, args.frames, fmt)
-        for preset in args.presets:
-            quality = str(codec.crf[2]) if codec.crf else ""
+        for preset, quality in product(args.presets, qualities):
             film, seconds = encoded(given, codec, {**codec.options, "crf": quality, codec.preset_option: preset})
             size = film.tell()
             film.seek(0)
@@ -75,7 +79,9 @@ def main() -> None:
                 pairs = zip(done.decode(video=0), given, strict=True)
                 error = np.mean([np.square(luma(one, bits) - luma(other, bits)).mean() for one, other in pairs])
             numbers = f"{size / len(given):.0f} | {seconds / len(given) * 1e3:.2f}"
-            print(f"| {clip.stem} | {preset} | {numbers} | {10 * np.log10(PEAK**2 / error):.2f} |", flush=True)
+            print(
+                f"| {clip.stem} | {preset} | {quality} | {numbers} | {10 * np.log10(PEAK**2 / error):.2f} |", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_the_larger_networks_have_ramps(restorer: type[CellnetMedium] | type[Cel
     made = restorer()
     with torch.inference_mode():
         whole = made.restore(y, BITS5.cells(y))
-        made.ramps = False
+        made.finishes = False
         plain = made.restore(y, BITS5.cells(y))
     assert gain(whole, plain, SKY) >= least
     assert made.needs.halo == made.levels.spec.radius + (HALO if least else 0)

@@ -22,9 +22,9 @@ from vdequant.cli.console import STOPPED, Console
 from vdequant.cli.stopping import StopsLikeControlC
 from vdequant.errors import UsageError, VdequantError
 
+MISTYPED = 0.75  # how alike a word and a command are, from which on one may have been meant
 # Read by OpenMP and SVT-AV1 when they are loaded, so they are set before torch and PyAV come in. Spinning OpenMP
 # threads starve our decoder and encoder threads: 2 frames a second instead of 18 on two cores.
-MISTYPED = 0.75  # how alike a word and a command are, from which on one may have been meant
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "SVT_LOG": "1"}
 
 

@@ -36,8 +36,8 @@ from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.noise import flicker
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.spec import parse_target, resolve_target
-from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 
 Pictures = NDArray[np.uint8]  # (T, H, W, 3) RGB
 
@@ -142,7 +142,7 @@ def _x264(crf: int) -> Callable[[Pictures], Stored]:
     def apply(pictures: Pictures) -> Stored:
         stored = compress_pictures(pictures, crf)
         lumas = list(to_tensor(stored).mul_(255).mul(LUMA).sum(1))
-        return Stored(stored, ToleranceQuantizer(flicker(lumas) / 255))
+        return Stored(stored, VideoQuantizer(flicker(lumas) / 255))
 
     return apply
 

@@ -54,7 +54,8 @@ CODECS: dict[str, Codec] = {
     # scm=0: SVT-AV1's automatic screen-content mode costs 8 to 14 dB of luma on 2D games at preset 10 and equal size
     # (nes_nova 44.2 -> 57.6 dB, snes_nova2 43.2 -> 51.9 dB). Preset 8 instead of 10 leaves smooth skies without specks:
     # 1.2 to 7.5 dB of luma on five game clips, at 12 % less to 2 % more bytes, for 1.5 to 1.9 times the encoder's time.
-    # crf 12 instead of 18: 3 to 4 dB more for 15 to 45 % more bytes; at 18, what good uploads gained was lost again.
+    # crf 12 instead of 18: 0.4 to 3.1 dB more of luma on those clips for 13 to 44 % more bytes; at 18, what good
+    # uploads gained was lost again.
     "av1": Codec(
         "libsvtav1",
         _yuv(("420",), (8, 10)),

@@ -16,6 +16,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -54,10 +55,7 @@ def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, s
     context.time_base = plan.time_base
     context.sample_aspect_ratio = plan.sample_aspect
     context.flags |= Flags.frame_duration  # the last picture's duration is not lost
-    context.colorspace = int(plan.layout.matrix if plan.layout.model == "yuv" else Matrix.RGB)
-    context.color_range = FULL if plan.layout.full_range else LIMITED
-    context.color_primaries = plan.tags.primaries
-    context.color_trc = plan.tags.transfer
+    tag_colors(context, plan)
     if plan.rotation:
         film.set_display_rotation(plan.rotation)
     film.metadata.update(metadata)
@@ -66,12 +64,12 @@ def add_film(container: OutputContainer, plan: OutputPlan, metadata: dict[str, s
     return film
 
 
-def tag_colors(picture: VideoFrame, plan: OutputPlan) -> None:
-    """Say of a picture what :func:`add_film` says of the stream: ProRes has it in each, and players believe that."""
-    picture.colorspace = int(plan.layout.matrix if plan.layout.model == "yuv" else Matrix.RGB)
-    picture.color_range = FULL if plan.layout.full_range else LIMITED
-    picture.color_primaries = plan.tags.primaries
-    picture.color_trc = plan.tags.transfer
+def tag_colors(target: VideoCodecContext | VideoFrame, plan: OutputPlan) -> None:
+    """Say what the colors are: of the film, and of each picture, for ProRes has it there and players believe that."""
+    target.colorspace = int(plan.layout.matrix if plan.layout.model == "yuv" else Matrix.RGB)
+    target.color_range = FULL if plan.layout.full_range else LIMITED
+    target.color_primaries = plan.tags.primaries
+    target.color_trc = plan.tags.transfer
 
 
 def write_header(container: OutputContainer, film: VideoStream) -> None:

@@ -70,9 +70,9 @@ def _whole_runs(profile: Array, lumas: Sequence[Tensor], dim: int) -> tuple[int,
 
 
 def _is_even(profile: Array, scale: int, inner: float) -> bool:
-    """Whether steps within native pixels are small also beside the borders that are left without the strongest few.
+    """Whether steps within native pixels stay the smaller ones when the strongest few steps of all are cut down.
 
-    The edges of a photograph in a frame, or of windows, lie on many grids.
+    Those may be the edges of a photograph in a frame, or of windows, which lie on many grids.
     """
     rest = np.minimum(profile, np.sort(profile)[-1 - max(2, round(FEW * len(profile)))])
     phases = [float(rest[phase::scale].mean()) for phase in range(scale)]

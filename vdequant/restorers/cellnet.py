@@ -32,7 +32,7 @@ class CellnetRestorer:
     """Runs a cellnet; see :class:`~vdequant.restorers.base.Restorer` for the promises.
 
     Attributes:
-        ramps: bands that are wider than a network sees are made ramps afterwards, and shades of palettes keep their
+        finishes: bands that are wider than a network sees are made ramps afterwards, and shades of palettes keep their
             means; not with the smallest, which is for speed and whose pictures are reused in parts.
 
     Args:
@@ -45,7 +45,7 @@ class CellnetRestorer:
         ModelError: they are not of one size.
     """
 
-    ramps = False
+    finishes = False
 
     def __init__(self, levels: Cellnet, palettes: Cellnet, video: Cellnet | None = None) -> None:
         if replace(levels.spec, evened=palettes.spec.evened) != palettes.spec:
@@ -53,7 +53,7 @@ class CellnetRestorer:
         if video is not None and not _fits(levels.spec, video.spec):
             raise ModelError(f"expected a network that fits to {levels.spec}, got {video.spec}; reinstall")
         self.levels, self.palettes, self.video = levels, palettes, video
-        self.needs = Needs(halo=levels.spec.radius + (HALO if self.ramps else 0), align=levels.spec.align)
+        self.needs = Needs(halo=levels.spec.radius + (HALO if self.finishes else 0), align=levels.spec.align)
         self.parts = parts_of(levels.spec)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> CellnetRestorer:
@@ -82,9 +82,9 @@ class CellnetRestorer:
         low, high, room = self._told(y, cells)
         facts = _facts(cells, y.device)
         proposal: Tensor = self._net(cells)(y, low, high, room, self._spreads(y, cells), facts)
-        if self.ramps and has_bands(cells):
+        if self.finishes and has_bands(cells):
             proposal = with_ramps(y, cells, proposal)
-        if self.ramps and has_shades(cells):
+        if self.finishes and has_shades(cells):
             proposal = with_means(y, proposal)
         return proposal.clamp_(0, 1)
 
@@ -134,7 +134,7 @@ class CellnetSmall(CellnetRestorer):
 class CellnetMedium(CellnetRestorer):
     """cellnet-m: about 80 kMAC a pixel, the better picture at half the speed."""
 
-    ramps = True
+    finishes = True
     weights = ("cellnet-m-levels", "cellnet-m-palettes", "cellnet-m-codec")
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class CellnetMedium(CellnetRestorer):
 class CellnetLarge(CellnetRestorer):
     """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience. Behind video codecs it is cellnet-m."""
 
-    ramps = True
+    finishes = True
     weights = ("cellnet-l-levels", "cellnet-l-palettes", "cellnet-m-codec")
 
     def __init__(self) -> None:

@@ -69,14 +69,19 @@ def cell_width(cells: Cells) -> Tensor:
     return ((cells.high - cells.low) / shrink).clamp(min=1e-6)
 
 
-def calmness(x: Tensor, width: Tensor) -> Tensor:
-    """How flat the surroundings of each pixel are: 1 for constant, 0 for texture; ``(N, 1, H, W)``."""
+def mean_steps(x: Tensor, width: Tensor, radius: int) -> Tensor:
+    """Mean over the surroundings of the step to the pixel above or left of each, in cells: ``(N, 1, H, W)``."""
     down = F.pad((x[..., 1:, :] - x[..., :-1, :]).abs() / width[..., 1:, :], (0, 0, 1, 0))
     across = F.pad((x[..., 1:] - x[..., :-1]).abs() / width[..., 1:], (1, 0, 0, 0))
     steps = torch.maximum(down, across).amax(1, keepdim=True)
-    size = 2 * CALM_RADIUS + 1
-    busy = F.avg_pool2d(steps, size, 1, CALM_RADIUS, count_include_pad=False)
-    return (1 - busy / CALM).clamp_(0, 1)
+    size = 2 * radius + 1
+    around = F.avg_pool2d(steps, (1, size), 1, (0, radius), count_include_pad=False)
+    return F.avg_pool2d(around, (size, 1), 1, (radius, 0), count_include_pad=False)
+
+
+def calmness(x: Tensor, width: Tensor) -> Tensor:
+    """How flat the surroundings of each pixel are: 1 for constant, 0 for texture; ``(N, 1, H, W)``."""
+    return (1 - mean_steps(x, width, CALM_RADIUS) / CALM).clamp_(0, 1)
 
 
 def smooth_ramps(x: Tensor, cells: Cells) -> Tensor:

@@ -12,11 +12,10 @@ so that wider cells are left alone.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vdequant.quantizers.base import Cells
-from vdequant.restorers.deband import RADII, cell_width, smooth_ramps
+from vdequant.restorers.deband import RADII, cell_width, mean_steps, smooth_ramps
 
 RADIUS = 8  # pixels around each that must be free of grain
 GRAIN = 0.2  # mean step a pixel, in cells of the stored picture, from which on the surroundings are not
@@ -32,13 +31,7 @@ def has_bands(cells: Cells) -> bool:
 
 def free_of_grain(y: Tensor, width: Tensor) -> Tensor:
     """How sure it is that the surroundings of each pixel are flat but for single steps: ``(N, 1, H, W)``, 0 to 1."""
-    down = F.pad((y[..., 1:, :] - y[..., :-1, :]).abs() / width[..., 1:, :], (0, 0, 1, 0))
-    across = F.pad((y[..., 1:] - y[..., :-1]).abs() / width[..., 1:], (1, 0, 0, 0))
-    steps = torch.maximum(down, across).amax(1, keepdim=True)
-    size = 2 * RADIUS + 1
-    around = F.avg_pool2d(steps, (1, size), 1, (0, RADIUS), count_include_pad=False)
-    busy = F.avg_pool2d(around, (size, 1), 1, (RADIUS, 0), count_include_pad=False)
-    return ((GRAIN - busy) / (GRAIN * (1 - SURELY))).clamp_(0, 1)
+    return ((GRAIN - mean_steps(y, width, RADIUS)) / (GRAIN * (1 - SURELY))).clamp_(0, 1)
 
 
 def with_ramps(y: Tensor, cells: Cells, proposal: Tensor) -> Tensor:

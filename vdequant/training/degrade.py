@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vdequant.media.roundtrip import h264_roundtrip
+from vdequant.media.codec_clips import codec_roundtrip, x264
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.dither_orders import thresholds
 from vdequant.quantizers.palette import PaletteQuantizer, axis_reach, half_gaps, nearest_index
@@ -171,12 +171,12 @@ def lossy_tile(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Quantize to a random lattice of 3 to 6 bits, then x264 or JPEG; returns ``(H, W, 3)`` uint8."""
     picture = torch.from_numpy(tile.copy()).permute(2, 0, 1)[None].float() / 255
     quantizer = UniformQuantizer.of_bits([int(rng.integers(3, 7))] * 3, "replicate")
-    stored = quantizer.quantize(picture)[0]
+    stored = (quantizer.quantize(picture)[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     if rng.random() < 0.7:
-        chroma = (1, 1) if rng.random() < 0.75 else (0, 0)
-        passed = h264_roundtrip(stored, float(rng.uniform(10, 27)), chroma)
-        return (passed * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    bgr = (stored * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()[..., ::-1]
-    written = cv2.imencode(".jpg", np.ascontiguousarray(bgr), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))])[1]
+        pixel_format = "yuv420p" if rng.random() < 0.75 else "yuv444p"
+        return codec_roundtrip([stored], x264(float(rng.uniform(10, 27)), pixel_format))[0]
+    written = cv2.imencode(
+        ".jpg", np.ascontiguousarray(stored[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))]
+    )[1]
     decoded = np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR))
     return np.ascontiguousarray(decoded[..., ::-1])

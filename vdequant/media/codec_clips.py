@@ -13,14 +13,17 @@ import numpy as np
 import torch
 import torch.utils.dlpack
 
-from vdequant.color import to_rgb
-from vdequant.frames import Layout, Matrix
+from vdequant.color import from_rgb, to_rgb
+from vdequant.frames import Layout, Matrix, Siting
+from vdequant.media.pixels import pack
 
 RATE = 30
 CHROMA = {"yuv420p": (1, 1), "yuv422p": (1, 0), "yuv444p": (0, 0)}
 SPACES = {Matrix.SMPTE170M: "ITU601", Matrix.BT709: "ITU709"}  # PyAV's names
 INTERPOLATIONS = ("BILINEAR", "BICUBIC", "AREA")  # by which chroma is made smaller: programs differ
 ENCODERS = {"libx264": 0.72, "libx265": 0.08, "libvpx-vp9": 0.12, "mpeg4": 0.08}
+# Programs that convert with FFmpeg's scaler center chroma, OBS and cameras put it left; files hardly ever say which.
+SITINGS = {Siting.CENTER: 0.5, Siting.LEFT: 0.42, Siting.TOPLEFT: 0.08}
 FORMATS = {"yuv420p": 0.88, "yuv422p": 0.02, "yuv444p": 0.1}
 PRESETS = ("ultrafast", "veryfast", "medium")
 # First and last of the scale that each encoder has for quality, which is drawn evenly between them.
@@ -35,7 +38,9 @@ class Encoding:
         encoder: FFmpeg's name of it.
         pixel_format: a key of CHROMA.
         matrix: a key of SPACES.
-        interpolation: one of INTERPOLATIONS.
+        siting: where chroma is put, a key of SITINGS. What decodes the clip takes it for left, as of a file that says
+            nothing.
+        interpolation: one of INTERPOLATIONS, for centered chroma.
         options: of the encoder.
         scale: quantizer of encoders that have no options for one.
     """
@@ -43,14 +48,15 @@ class Encoding:
     encoder: str = "libx264"
     pixel_format: str = "yuv420p"
     matrix: Matrix = Matrix.BT709
+    siting: Siting = Siting.CENTER
     interpolation: str = "BICUBIC"
     options: dict[str, str] = field(default_factory=dict)
     scale: int | None = None
 
 
-def x264(crf: float, pixel_format: str = "yuv420p") -> Encoding:
+def x264(crf: float, pixel_format: str = "yuv420p", siting: Siting = Siting.CENTER) -> Encoding:
     """x264 as most recorders use it."""
-    return Encoding(pixel_format=pixel_format, options={"preset": "veryfast", "crf": f"{crf:.1f}"})
+    return Encoding(pixel_format=pixel_format, siting=siting, options={"preset": "veryfast", "crf": f"{crf:.1f}"})
 
 
 def random_encoding(rng: np.random.Generator) -> Encoding:
@@ -69,10 +75,26 @@ def random_encoding(rng: np.random.Generator) -> Encoding:
         encoder,
         str(rng.choice(list(FORMATS), p=list(FORMATS.values()))) if encoder != "mpeg4" else "yuv420p",
         list(SPACES)[int(rng.integers(len(SPACES)))],
+        list(SITINGS)[int(rng.choice(len(SITINGS), p=list(SITINGS.values())))],
         str(rng.choice(INTERPOLATIONS)),
         options,
         scale,
     )
+
+
+def _converted(picture: np.ndarray, how: Encoding) -> av.VideoFrame:
+    """To YUV: with FFmpeg's scaler, as programs do that center chroma, or else by this package's own equations."""
+    if how.siting is Siting.CENTER:
+        return av.VideoFrame.from_ndarray(picture, "rgb24").reformat(
+            format=how.pixel_format, dst_colorspace=SPACES[how.matrix], interpolation=how.interpolation
+        )
+    rgb = torch.from_numpy(picture).permute(2, 0, 1).to(torch.float32) / 255
+    return pack(from_rgb(rgb, _layout(picture, how, how.siting)), how.pixel_format)
+
+
+def _layout(picture: np.ndarray, how: Encoding, siting: Siting) -> Layout:
+    height, width = picture.shape[:2]
+    return Layout(width, height, "yuv", 8, CHROMA[how.pixel_format], how.matrix, full_range=False, siting=siting)
 
 
 def _written(pictures: Sequence[np.ndarray], how: Encoding) -> io.BytesIO:
@@ -85,9 +107,7 @@ def _written(pictures: Sequence[np.ndarray], how: Encoding) -> io.BytesIO:
         if how.scale is not None:
             stream.codec_context.qmin = stream.codec_context.qmax = how.scale
         for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(
-                format=how.pixel_format, dst_colorspace=SPACES[how.matrix], interpolation=how.interpolation
-            )
+            frame = _converted(picture, how)
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -105,8 +125,7 @@ def codec_roundtrip(pictures: Sequence[np.ndarray], how: Encoding) -> list[np.nd
     Returns:
         As many pictures, ``(H, W, 3)`` uint8, converted to RGB as restored clips are.
     """
-    height, width = pictures[0].shape[:2]
-    layout = Layout(width, height, "yuv", 8, CHROMA[how.pixel_format], how.matrix, full_range=False)
+    layout = _layout(pictures[0], how, Siting.LEFT)
     found = []
     with av.open(_written(pictures, how), "r") as container:
         for frame in container.decode(video=0):

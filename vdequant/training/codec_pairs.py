@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -27,8 +28,10 @@ STILL_SHARE = 0.4  # of the clips do not move
 SCREEN_SHARE, GRADIENT_SHARE = 0.1, 0.06  # of the pairs are made-up pixel art, or synthetic gradients
 DRAWN_SHARE = 0.2  # are pictures in few colors, which are the truth
 FEWEST, MOST = 6, 96  # of these colors
-COARSE_SHARE, NOISY_SHARE = 0.15, 0.12  # were quantized before the codec, or had noise added
+COARSE_SHARE, NOISY_SHARE = 0.12, 0.08  # were quantized before the codec, or had noise added
 MOST_NOISE = 3.0  # codes, its standard deviation
+GRAINY_SHARE = 0.12  # have grain in the truth, to be kept: tiles are cleaner than what is filmed
+MOST_GRAIN, FINEST, COARSEST = 5.0, 0.4, 1.2  # codes, and its size in pixels
 TONED_SHARE = 0.35
 FACTS = (0.0, 1.0, 0.0)
 
@@ -49,6 +52,13 @@ def _in_few_colors(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(image.quantize(palette=palette, dither=dither).convert("RGB"))
 
 
+def _with_grain(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """With the same grain in all channels, finer or coarser."""
+    grain = cv2.GaussianBlur(rng.normal(size=picture.shape[:2]), (0, 0), rng.uniform(FINEST, COARSEST))
+    grain *= rng.uniform(0.5, MOST_GRAIN) / grain.std()
+    return np.asarray(np.rint(picture + grain[..., None]).clip(0, 255), np.uint8)
+
+
 def _truth(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What is filmed or drawn, ``(256, 256, 3)`` uint8."""
     kind = rng.random()
@@ -58,7 +68,9 @@ def _truth(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if kind < SCREEN_SHARE + GRADIENT_SHARE:
         return gradient(rng, SIDE)
     picture = toned(tile, rng) if rng.random() < TONED_SHARE else tile
-    return _in_few_colors(np.ascontiguousarray(picture), rng) if rng.random() < DRAWN_SHARE else picture
+    if rng.random() < DRAWN_SHARE:
+        return _in_few_colors(np.ascontiguousarray(picture), rng)
+    return _with_grain(picture, rng) if rng.random() < GRAINY_SHARE else picture
 
 
 def _given(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vdequant.color import luma_of
+from vdequant.frames import Siting
 from vdequant.media.codec_clips import codec_roundtrip, x264
 from vdequant.models.cellnet import Cellnet
 from vdequant.training.bank_file import fingerprint
@@ -21,17 +22,19 @@ from vdequant.training.loop import TrainSettings
 PAIRS = 2  # of each tile
 LUMA_WEIGHT = 1.0  # of its error, beside that of colors: most of what 4:2:0 loses is color, most of what is seen luma
 FLOOR = 1.5e-5  # of the unit of the loss: about a code squared
+HARM = 2.0  # of what is worse than doing nothing, beside what is left of the error
 MOST = 24  # held-back tiles that are looked at
 CRFS = (12, 18, 23, 28)
-VERSION = 1  # of what is made of the pictures
+VERSION = 2  # of what is made of the pictures
 
 
 def codec_loss(answer: Tensor, batch: Batch) -> Tensor:
-    """Squared errors of colors and of luma, each in units of what doing nothing leaves of it."""
+    """Squared errors of colors and of luma, each in units of what doing nothing leaves of it; harm counts more."""
 
     def share(found: Tensor, stored: Tensor, truth: Tensor) -> Tensor:
         squared, nothing = ((part - truth).square().mean(dim=(1, 2, 3)) for part in (found, stored))
-        return (squared / (nothing + FLOOR)).mean()
+        left = squared / (nothing + FLOOR)
+        return (left + HARM * (left - 1).clamp_min(0)).mean()
 
     luma = share(*(luma_of(part) for part in (answer, batch.stored, batch.truth)))
     return share(answer, batch.stored, batch.truth) + LUMA_WEIGHT * luma
@@ -107,9 +110,10 @@ class CodecLesson:
 
 
 def _held_pairs(tiles: list[np.ndarray], crf: int) -> list[CodecPair]:
-    """Each tile behind x264, standing still for two frames, the second one taken."""
+    """Each tile behind x264, standing still for two frames, the second one taken; chroma of every other one is left."""
     pairs = []
-    for tile in tiles:
+    for number, tile in enumerate(tiles):
         view = np.ascontiguousarray(tile[:WINDOW, :WINDOW])
-        pairs.append(CodecPair(view, codec_roundtrip([view, view], x264(crf))[-1]))
+        siting = Siting.LEFT if number % 2 else Siting.CENTER
+        pairs.append(CodecPair(view, codec_roundtrip([view, view], x264(crf, siting=siting))[-1]))
     return pairs

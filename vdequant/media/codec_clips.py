@@ -26,8 +26,9 @@ ENCODERS = {"libx264": 0.72, "libx265": 0.08, "libvpx-vp9": 0.12, "mpeg4": 0.08}
 SITINGS = {Siting.CENTER: 0.5, Siting.LEFT: 0.42, Siting.TOPLEFT: 0.08}
 FORMATS = {"yuv420p": 0.88, "yuv422p": 0.02, "yuv444p": 0.1}
 PRESETS = ("ultrafast", "veryfast", "medium")
-# First and last of the scale that each encoder has for quality, which is drawn evenly between them.
-QUALITIES = {"libx264": (6, 34), "libx265": (8, 34), "libvpx-vp9": (8, 52), "mpeg4": (1, 12)}
+# First and last of the scale that each encoder has for quality, which is drawn evenly between them. They begin below
+# what anyone chooses: encoders store what stays in sight for seconds finer than pictures of these short clips.
+QUALITIES = {"libx264": (1, 34), "libx265": (2, 34), "libvpx-vp9": (2, 52), "mpeg4": (1, 12)}
 
 
 @dataclass(frozen=True, slots=True)

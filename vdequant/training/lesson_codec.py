@@ -24,8 +24,8 @@ LUMA_WEIGHT = 1.0  # of its error, beside that of colors: most of what 4:2:0 los
 FLOOR = 1.5e-5  # of the unit of the loss: about a code squared
 HARM = 2.0  # of what is worse than doing nothing, beside what is left of the error
 MOST = 24  # held-back tiles that are looked at
-CRFS = (12, 18, 23, 28)
-VERSION = 2  # of what is made of the pictures
+CRFS = (6, 12, 18, 23, 28)
+VERSION = 3  # of what is made of the pictures
 
 
 def codec_loss(answer: Tensor, batch: Batch) -> Tensor:

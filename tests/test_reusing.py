@@ -18,6 +18,7 @@ from vdequant.frame_work import Recipe, Restored, restore_planes
 from vdequant.frames import Frame, Layout
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.video import VideoQuantizer
 from vdequant.restorers.loading import load_restorer
@@ -250,6 +251,16 @@ def test_a_network_with_a_context_branch_reuses_only_in_its_steps(step: int) -> 
 def test_squares_of_a_video_codecs_cells_are_kept_whole(name: str, step: int) -> None:
     codec = VideoQuantizer(4 / 255)
     recipe, frames = recipe_of(name, quantizer=codec), frames_of(lambda t: scrolling(t, step), count=4)
+    written, _ = through(recipe, frames)
+    assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
+
+
+@pytest.mark.parametrize("name", ["cellnet-s", "cellnet-m"])
+def test_snapped_pixels_beside_those_of_a_video_codec_are_reused_to_the_last_bit(name: str) -> None:
+    colors = torch.rand(40, 3, generator=torch.Generator().manual_seed(5)).mul(255).round() / 255
+    palette = PaletteQuantizer(colors)
+    snapped = SnappedQuantizer(colors[:30], palette, 4 / 255, 0.8, halved=True, kept=True)
+    recipe, frames = recipe_of(name, quantizer=snapped), frames_of(lambda t: scrolling(t, 4), palette, count=4)
     written, _ = through(recipe, frames)
     assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))
 

@@ -303,6 +303,8 @@ def keep_drawn(
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
     if isinstance(quantizer, SnappedQuantizer):
+        if quantizer.halved:  # what repeats there is what the codec did to color
+            return restored
         quantizer = quantizer.inner
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored

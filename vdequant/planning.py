@@ -109,6 +109,8 @@ class Plan:
             snapped = f"the clean colors show behind {finding.quantizer.source}, so pixels are snapped to them first; "
         if finding.kind == "lattice":
             return f"{snapped}every stored level stands for the values up to half way to its neighbors"
+        if finding.drawn and isinstance(finding.quantizer, SnappedQuantizer) and finding.quantizer.halved:
+            return f"{snapped}beside borders of colors it is not sure, where 4:2:0 stored one color for four pixels"
         if finding.drawn:
             return f"{snapped}art drawn with its palette has no finer picture behind it"
         means = ", over local means, because dither mixes colors" if self.dithered else ""
@@ -152,14 +154,16 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
 
     Input that lost nothing is passed through: fine color, and art that was drawn from tiles with its palette, where
     a Voronoi cell would invite changes as large as the distance between two of the artist's colors. So is color that
-    is known to lack chroma detail alone: the networks were not trained to find that, and lost 0.3 dB.
+    is known to lack chroma detail alone: the networks were not trained to find that, and lost 0.3 dB. Drawn art whose
+    color a codec halved is restored beside the borders of its colors.
 
     Args:
         finding: about the input.
         stated: the quantizer that the user named, if one was.
         small: whether to take the smaller network.
     """
-    drawn_with_palette = finding.kind == "palette" and finding.drawn
+    halved = isinstance(finding.quantizer, SnappedQuantizer) and finding.quantizer.halved
+    drawn_with_palette = finding.kind == "palette" and finding.drawn and not halved
     if isinstance(stated, ChromaQuantizer) or (stated is None and (finding.kind == "fine" or drawn_with_palette)):
         return "identity"
     if small:

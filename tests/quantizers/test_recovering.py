@@ -11,6 +11,7 @@ import torch
 
 from vdequant.frames import Frame, Matrix
 from vdequant.media.source import open_source
+from vdequant.planning import suited_restorer
 from vdequant.quantizers.behind_codec import study
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.folding import fold_codes
@@ -59,6 +60,15 @@ def test_a_lattice_behind_x264_is_named_and_snapping_gives_the_drawn_picture_bac
     assert isinstance(finding.quantizer, SnappedQuantizer)
     assert exact_share(finding, frames, pictures) >= 0.99
     assert 2 / 255 <= finding.tolerance <= 8 / 255
+
+
+def test_at_its_own_size_in_420_doubtful_pixels_are_left_to_the_network_for_codecs(tmp_path: Path) -> None:
+    """Identity did nothing for them, boxes next to nothing: NES and SNES clips came out worse than they were stored."""
+    clip(tmp_path / "in.mp4", NES, (1, 1), crf=12)
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert isinstance(finding.quantizer, SnappedQuantizer)
+    assert (finding.drawn, finding.quantizer.halved, finding.quantizer.kept) == (True, True, True)
+    assert suited_restorer(finding, None, small=True) == "cellnet-s"
 
 
 def test_the_palette_of_a_machine_is_named(tmp_path: Path) -> None:

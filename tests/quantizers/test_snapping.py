@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.snapping import Snap, SnappedQuantizer
+from vdequant.quantizers.snapping import MixedCells, Snap, SnappedQuantizer, halves_color
 from vdequant.quantizers.uniform import UniformQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 
 RGB = Layout(4, 4)
 COLORS = torch.tensor([[0, 0, 0], [99, 99, 99], [255, 247, 239]]) / 255
@@ -80,3 +82,40 @@ def test_cells_of_a_clip_that_is_clean_nearly_everywhere_are_those_of_exact_pict
     assert (clean.lossy, doubtful.lossy) == (False, True)
     for name in ("low", "high", "room"):
         assert torch.equal(getattr(clean, name), getattr(palette.cells(y), name))
+
+
+def half_clean(kept: bool) -> tuple[torch.Tensor, MixedCells]:
+    """A picture of which two thirds are clean, and its cells where color was stored at half the size."""
+    generator = torch.Generator().manual_seed(4)
+    y = COLORS[torch.randint(3, (17 * 14,), generator=generator)].T.reshape(1, 3, 17, 14).contiguous()
+    doubtful = torch.rand(1, 1, 17, 14, generator=generator) < 0.33
+    y = torch.where(doubtful, torch.rand(y.shape, generator=generator) * 0.9, y)
+    quantizer = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, 0.7, halved=True, kept=kept)
+    assert quantizer.period == VideoQuantizer(4 / 255).period
+    return y, quantizer.cells(y)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_where_color_was_halved_only_doubtful_pixels_have_the_cells_of_that(kept: bool) -> None:
+    y, cells = half_clean(kept)
+    assert halves_color(cells)
+    found = cells.project(torch.rand(y.shape, generator=torch.Generator().manual_seed(5)))
+    assert cells.contains(found).all()
+    assert torch.allclose(cells.project(found), found, atol=1e-6)
+    clean = cells.clean.expand_as(y)
+    assert torch.equal(found[clean], y[clean]) == kept
+    assert float((found - y)[~clean].abs().max()) > 8 / 255  # farther than a box of the tolerance
+
+
+def test_without_clean_pixels_the_cells_are_those_of_halved_color() -> None:
+    y = torch.rand(1, 3, 9, 10, generator=torch.Generator().manual_seed(1)) * 0.9 + 0.01
+    wild = torch.rand(y.shape, generator=torch.Generator().manual_seed(2))
+    snapped = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, halved=True).cells(y)
+    assert torch.allclose(snapped.project(wild), VideoQuantizer(4 / 255).cells(y).project(wild), atol=1e-6)
+
+
+def test_only_halved_color_counts_as_that() -> None:
+    palette, y = PaletteQuantizer(COLORS), torch.rand(1, 3, 4, 4)
+    assert not halves_color(SnappedQuantizer(COLORS, palette, 4 / 255).cells(y))
+    assert not halves_color(palette.cells(y))
+    assert halves_color(VideoQuantizer(4 / 255).cells(y))

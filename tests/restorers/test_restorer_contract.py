@@ -10,6 +10,7 @@ import torch
 
 from vdequant.quantizers.base import Cells, Quantizer, toward_cells
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.video import VideoQuantizer
@@ -34,6 +35,11 @@ def dithered_cells(y: torch.Tensor) -> Cells:
     return eight_colors().cells(y, dithered=True)
 
 
+def snapped_video() -> SnappedQuantizer:
+    palette = eight_colors()
+    return SnappedQuantizer(palette.palette.squeeze(), palette, 4 / 255, 0.8, halved=True, kept=True)
+
+
 Kind = tuple[Quantizer, Callable[[torch.Tensor], Cells]]
 KINDS: dict[str, Callable[[], Kind]] = {
     "levels": lambda: (UniformQuantizer.of_levels(6), UniformQuantizer.of_levels(6).cells),
@@ -42,6 +48,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "dithered palette": lambda: (eight_colors(), dithered_cells),
     "lossy": lambda: (ToleranceQuantizer(4 / 255), tolerance_cells),
     "video": lambda: (VideoQuantizer(4 / 255), VideoQuantizer(4 / 255).cells),
+    "snapped, color halved": lambda: (snapped_video(), snapped_video().cells),
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -18,7 +20,7 @@ from vdequant.quantizers.grid_blurred import blurred_grid
 from vdequant.quantizers.noise import YUV_ROUNDING, flicker, ringing
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.recovering import Recovery, recover
-from vdequant.quantizers.snapping import CODEC, SCALER, SnappedQuantizer
+from vdequant.quantizers.snapping import CODEC, NEARLY_ALL, SCALER, SnappedQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.video import VideoQuantizer
@@ -65,9 +67,11 @@ def _radius(frames: Sequence[Frame], grid: Grid | None, lossy_codec: bool) -> fl
 
 def _loose(codes: float, layout: Layout, grid: Grid | None) -> Quantizer:
     """Cells of that radius; of color at half the size only as long as stored pixels are native ones."""
-    if layout.model == "yuv" and layout.chroma != (0, 0) and (grid is None or not grid.enlarged):
-        return VideoQuantizer(codes / 255)
-    return ToleranceQuantizer(codes / 255)
+    return (VideoQuantizer if _halves_color(layout, grid) else ToleranceQuantizer)(codes / 255)
+
+
+def _halves_color(layout: Layout, grid: Grid | None) -> bool:
+    return layout.model == "yuv" and layout.chroma != (0, 0) and (grid is None or not grid.enlarged)
 
 
 def _unsnapped(
@@ -114,8 +118,10 @@ def _snapped(
     step = max(1, len(frames) // SNAPPED_PICTURES)
     clean = [recovery.snap(fold_codes(f.planes, f.layout, grid)[None])[0][0] for f in frames[::step]]
     explained = recovery.explanation
+    halved = recovery.sure < NEARLY_ALL and _halves_color(frames[0].layout, grid)
+    snapped = partial(SnappedQuantizer, recovery.snap.colors, inner, tolerance, recovery.sure, source, halved=halved)
     finding = Finding(
-        quantizer=SnappedQuantizer(recovery.snap.colors, inner, tolerance, recovery.sure, source),
+        quantizer=snapped(),
         kind=kind,
         grid=grid,
         lossless=False,
@@ -130,7 +136,8 @@ def _snapped(
         description=f"{words} behind {source}, {recovery.sure:.1%} of pixels snapped, others to within "
         f"±{tolerance * 255:.0f}/255",
     )
-    return finished(finding, clean)
+    finding = finished(finding, clean)
+    return replace(finding, quantizer=snapped(kept=True)) if halved and finding.drawn and kind == "palette" else finding
 
 
 def study(

@@ -2,11 +2,15 @@
 
 codes at native size ──► nearest clean color in the codec's own space ──► sure: that color, exactly
                                                                      └──► else: as decoded, with a tolerance
+
+Of pictures at native size whose color was stored at half the size, pixels beside a border of two colors are seldom
+sure: those have the cells of such pictures, and a network that learned them says what color they had.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import lcm
 
 import torch
 from torch import Tensor
@@ -17,6 +21,7 @@ from vdequant.quantizers.base import MARGIN, Cells, Quantizer, room_of
 from vdequant.quantizers.folding import codes_to_rgb
 from vdequant.quantizers.modes import METRIC
 from vdequant.quantizers.tolerance import ToleranceQuantizer
+from vdequant.quantizers.video import VideoCells, VideoQuantizer
 
 REACH = 9.0  # codes, in the metric of the peaks, that a pixel may lie from its clean color
 FAR_MARGIN = 0.5  # beyond that: of the distance to the second nearest color
@@ -95,12 +100,20 @@ class Snap:
 
 @dataclass(frozen=True)
 class MixedCells:
-    """Cells of ``inner`` where the stored color is a clean one, boxes of the tolerance elsewhere."""
+    """Cells of ``inner`` where the stored color is a clean one, those of the codec elsewhere.
+
+    Attributes:
+        inner, loose: cells of all pixels.
+        clean: which of them hold, boolean ``(N, 1, H, W)``.
+        lossy: see :class:`~vdequant.quantizers.base.Cells`.
+        kept: clean colors are the artist's, and stay.
+    """
 
     inner: Cells
     loose: Cells
-    clean: Tensor  # (N, 1, H, W) boolean
+    clean: Tensor
     lossy: bool = True
+    kept: bool = False
 
     @property
     def stored(self) -> Tensor:
@@ -138,7 +151,15 @@ class MixedCells:
 
     def project(self, x: Tensor, margin: float = MARGIN) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Cells`."""
-        return torch.where(self.clean, self.inner.project(x, margin), self.loose.project(x, margin))
+        x = torch.where(self.clean, self.stored if self.kept else self.inner.project(x, margin), x)
+        loose = self.loose.project(x, margin)
+        # Cells of squares leave clean pixels alone, but for squares that become the stored ones.
+        return loose if isinstance(self.loose, VideoCells) else torch.where(self.clean, x, loose)
+
+
+def halves_color(cells: Cells) -> bool:
+    """Whether a codec stored color at half the size, and pixels are native ones: what networks for video codecs see."""
+    return isinstance(cells.loose if isinstance(cells, MixedCells) else cells, VideoCells)
 
 
 CODEC, SCALER = "a lossy codec", "a scaler"  # sources of SnappedQuantizer
@@ -154,12 +175,23 @@ class SnappedQuantizer:
         sure: share of the clip's pixels that are clean. When nearly all are, restorers are told of exact pictures, so
             that a capture is restored as the picture before its codec would be.
         source: what hides the clean colors.
+        halved: all other colors were stored at half the size, see :class:`~vdequant.quantizers.video.VideoQuantizer`.
+        kept: the clean colors are the artist's, and stay.
     """
 
     def __init__(
-        self, colors: Tensor, inner: Quantizer, tolerance: float, sure: float = 0.0, source: str = CODEC
+        self,
+        colors: Tensor,
+        inner: Quantizer,
+        tolerance: float,
+        sure: float = 0.0,
+        source: str = CODEC,
+        *,
+        halved: bool = False,
+        kept: bool = False,
     ) -> None:
-        self.inner, self.loose, self.source = inner, ToleranceQuantizer(tolerance), source
+        self.inner, self.source, self.halved, self.kept = inner, source, halved, kept
+        self.loose = VideoQuantizer(tolerance) if halved else ToleranceQuantizer(tolerance)
         self.lossy = sure < NEARLY_ALL
         self.tolerance = tolerance
         self._known = torch.zeros(1 << 24, dtype=torch.bool)
@@ -169,8 +201,8 @@ class SnappedQuantizer:
 
     @property
     def period(self) -> int:
-        """That of the clean colors' quantizer."""
-        return self.inner.period
+        """That of the clean colors' quantizer, and of the codec's squares."""
+        return lcm(self.inner.period, self.loose.period)
 
     def describe(self) -> str:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
@@ -190,7 +222,10 @@ class SnappedQuantizer:
 
     def cells(self, y: Tensor) -> MixedCells:
         """The inner cell of each clean color, the tolerance around each other one."""
-        return MixedCells(self.inner.cells(y), self.loose.cells(y), self.clean(y), self.lossy)
+        clean, loose = self.clean(y), self.loose.cells(y)
+        if isinstance(loose, VideoCells):
+            loose = replace(loose, movable=~clean)
+        return MixedCells(self.inner.cells(y), loose, clean, self.lossy, self.kept)
 
     def clean(self, y: Tensor) -> Tensor:
         """Which pixels of stored pictures ``(N, 3, H, W)`` have a clean color: boolean ``(N, 1, H, W)``."""

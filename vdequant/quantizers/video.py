@@ -58,6 +58,8 @@ class VideoCells:
     Attributes:
         low, high: ``tolerance`` around each sample: how far restorers that know of no color at half the size may go.
         tolerance: of luma, in [0, 1] units; of the differences of color COLOR_GAIN times that.
+        movable: which pixels ``project`` may change, boolean ``(N, 1, H, W)``; None for all. Whether others are where
+            they belong is not asked here.
     """
 
     stored: Tensor
@@ -67,6 +69,7 @@ class VideoCells:
     spread: float = 1.0
     dithered: bool = False
     lossy: bool = True
+    movable: Tensor | None = None
 
     def _off(self, x: Tensor, slack: float) -> tuple[Tensor, Tensor]:
         """By how much luma ``(N, 1, H, W)`` and mean color ``(N, 2, h, w)`` lie beyond their tolerances."""
@@ -89,15 +92,28 @@ class VideoCells:
         x = x.clamp(0, 1)
         margin = min(margin, self.tolerance / 2)
         for _ in range(ROUNDS):
-            outside = ~self.contains(x)
+            outside = self._outside(x)
             if not bool(outside.any()):
                 return x
             luma, color = self._off(x, margin)
-            back = _changed(FROM_LUMA, torch.cat([luma, _on_squares(color, x)], dim=1))
-            touched = _on_squares(_square_means(outside[:, :1].to(x.dtype)) > 0, x)
+            back = _changed(FROM_LUMA, torch.cat([luma, self._gain(x) * _on_squares(color, x)], dim=1))
+            touched = _on_squares(_square_means(outside.to(x.dtype)) > 0, x)
+            if self.movable is not None:
+                touched = touched & self.movable
             x = torch.where(touched, (x - back).clamp_(0, 1), x)
-        failed = _on_squares(_square_means((~self.contains(x))[:, :1].to(x.dtype)) > 0, x)
+        failed = _on_squares(_square_means(self._outside(x).to(x.dtype)) > 0, x)
         return torch.where(failed, self.stored, x)
+
+    def _outside(self, x: Tensor) -> Tensor:
+        """Pixels ``(N, 1, H, W)`` that are not where they belong, and may be moved."""
+        outside = ~self.contains(x)[:, :1]
+        return outside if self.movable is None else outside & self.movable
+
+    def _gain(self, x: Tensor) -> Tensor | float:
+        """How many times farther pixels have to go, where others of their square stay, for the same mean."""
+        if self.movable is None:
+            return 1.0
+        return 1 / _on_squares(_square_means(self.movable.to(x.dtype)), x).clamp(min=1 / SIDE**2)
 
 
 class VideoQuantizer:

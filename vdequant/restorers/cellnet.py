@@ -21,8 +21,8 @@ from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells
+from vdequant.quantizers.snapping import halves_color
 from vdequant.quantizers.telling import CODEC_SPREAD, told, told_of_video
-from vdequant.quantizers.video import VideoCells
 from vdequant.restorers.base import Needs
 from vdequant.restorers.ramps import HALO, has_bands, with_ramps
 from vdequant.restorers.shades import has_shades, with_means
@@ -38,8 +38,8 @@ class CellnetRestorer:
     Args:
         levels: the network for levels and for what comes from behind a codec.
         palettes: the one for palettes and dither, of the same size; it may be the same one.
-        video: the one for :class:`~vdequant.quantizers.video.VideoCells`, which may see less far; None to be told boxes
-            as of any codec.
+        video: the one for color stored at half the size, see :func:`~vdequant.quantizers.snapping.halves_color`, which
+            may see less far; None to be told boxes as of any codec.
 
     Raises:
         ModelError: they are not of one size.
@@ -63,7 +63,7 @@ class CellnetRestorer:
         return self
 
     def _net(self, cells: Cells) -> Cellnet:
-        if self.video is not None and isinstance(cells, VideoCells):
+        if self.video is not None and halves_color(cells):
             return self.video
         return self.palettes if _spread(cells) > 1 else self.levels
 
@@ -111,7 +111,7 @@ def _fits(own: CellnetSpec, other: CellnetSpec) -> bool:
 
 
 def _sees_codecs(net: Cellnet, cells: Cells) -> bool:
-    return net.spec.video and isinstance(cells, VideoCells)
+    return net.spec.video and halves_color(cells)
 
 
 def _spread(cells: Cells) -> float:

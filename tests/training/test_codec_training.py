@@ -13,10 +13,17 @@ from vdequant.frames import Siting
 from vdequant.media.codec_clips import ENCODERS, Encoding, codec_roundtrip, random_encoding, x264
 from vdequant.models.cellnet import Cellnet, CellnetSpec
 from vdequant.models.cellnet_weights import read_cellnet
-from vdequant.quantizers.video import VideoQuantizer
+from vdequant.quantizers.video import TO_LUMA, VideoQuantizer, changed
 from vdequant.restorers.cellnet import CellnetOfFile
-from vdequant.training import lesson_codec
-from vdequant.training.codec_pairs import WINDOW, CodecPair, CodecSampler, _with_grain, codec_pair
+from vdequant.training import codec_pairs, lesson_codec
+from vdequant.training.codec_pairs import (
+    WINDOW,
+    CodecPair,
+    CodecSampler,
+    _with_grain,
+    codec_pair,
+    with_color_beside,
+)
 from vdequant.training.lesson_codec import CodecLesson, codec_loss
 from vdequant.training.loop import TrainSettings
 from vdequant.training.recipe_cellnet import Order, train
@@ -77,7 +84,30 @@ def test_a_pair_is_of_one_place() -> None:
     assert nearer >= 11  # one is a smooth gradient that a coarse codec has flattened
 
 
-def test_crops_are_mirrored_up_and_down_only() -> None:
+def test_color_is_put_beside_luma_of_photographs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_pairs, "BESIDE_SHARE", 1.0)
+    photo, drawn = smooth_tile(3, 60)[:WINDOW, :WINDOW], np.zeros((WINDOW, WINDOW, 3), np.uint8)
+    drawn[50:90, 30:70] = 200, 30, 90
+    for picture, moves in ((photo, True), (drawn, False)):
+        batch = CodecSampler([CodecPair(picture, picture)], 1, 64).batch(3, 0)
+        crops = torch.from_numpy(picture.copy()).permute(2, 0, 1).to(torch.float32) / 255
+        known = {tuple(color) for color in crops.flatten(1).T.tolist()}
+        found = {tuple(color) for color in batch.truth[0].flatten(1).T.tolist()}
+        assert (found <= known) != moves
+        assert torch.equal(batch.truth, batch.stored)
+
+
+def test_color_moves_by_so_many_pixels_and_luma_stays() -> None:
+    x = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(1)) * 0.3 + 0.35
+    moved = with_color_beside(x, 2.0, 1.0)
+    assert torch.allclose(changed(TO_LUMA, moved)[:, :1], changed(TO_LUMA, x)[:, :1], atol=1e-5)
+    assert torch.allclose(
+        changed(TO_LUMA, moved)[..., 1:, 2:][:, 1:], changed(TO_LUMA, x)[..., :-1, :-2][:, 1:], atol=1e-4
+    )
+
+
+def test_crops_are_mirrored_up_and_down_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_pairs, "BESIDE_SHARE", 0.0)
     across, down = np.meshgrid(np.arange(WINDOW), np.arange(WINDOW))
     ramp = np.stack([across, down, np.full_like(down, 128)], -1).astype(np.uint8)
     batch = CodecSampler([CodecPair(ramp, ramp)], 1, 16).batch(24, 0)

@@ -35,7 +35,7 @@ TO_LUMA = torch.tensor(
 FROM_LUMA = torch.linalg.inv(TO_LUMA)
 
 
-def _changed(matrix: Tensor, x: Tensor) -> Tensor:
+def changed(matrix: Tensor, x: Tensor) -> Tensor:
     """A ``(3, 3)`` matrix on each pixel of ``(N, 3, H, W)``."""
     flat = x.flatten(2)
     return torch.matmul(matrix.to(x), flat).view_as(x)
@@ -73,7 +73,7 @@ class VideoCells:
 
     def _off(self, x: Tensor, slack: float) -> tuple[Tensor, Tensor]:
         """By how much luma ``(N, 1, H, W)`` and mean color ``(N, 2, h, w)`` lie beyond their tolerances."""
-        change = _changed(TO_LUMA, x - self.stored)
+        change = changed(TO_LUMA, x - self.stored)
         luma, color = change[:, :1], _square_means(change[:, 1:])
         most = max(self.tolerance - slack, 0.0), max(COLOR_GAIN * self.tolerance - slack, 0.0)
         return luma - luma.clamp(-most[0], most[0]), color - color.clamp(-most[1], most[1])
@@ -96,7 +96,7 @@ class VideoCells:
             if not bool(outside.any()):
                 return x
             luma, color = self._off(x, margin)
-            back = _changed(FROM_LUMA, torch.cat([luma, self._gain(x) * _on_squares(color, x)], dim=1))
+            back = changed(FROM_LUMA, torch.cat([luma, self._gain(x) * _on_squares(color, x)], dim=1))
             touched = _on_squares(_square_means(outside.to(x.dtype)) > 0, x)
             if self.movable is not None:
                 touched = touched & self.movable

@@ -15,7 +15,7 @@ from vdequant.media.describing import rate_of
 from vdequant.media.interlacing import Deinterlacer
 from vdequant.media.opening import film_stream, open_container
 from vdequant.media.rationals import as_fraction
-from vdequant.media.seeking import seek, target_pts
+from vdequant.media.seeking import builds_on_first, seek, target_pts
 from vdequant.media.timing import Span
 
 # Pixels that may be decoded to reach one sample from the key frame before it: 500 pictures of 256x240, 15 of 1080p.
@@ -55,7 +55,8 @@ def visited(
 ) -> Iterator[tuple[VideoFrame, Iterator[VideoFrame]]]:
     """The picture shown at each instant, in order, or an earlier one when that would take long to reach.
 
-    With each come the pictures after it. Instants are seconds after the video's start.
+    With each come the pictures after it. Instants are seconds after the video's start. Where nothing can be decoded
+    after a jump, all is read in order, as far as that takes no longer.
     """
     container = open_container(path, max_pixels=max_pixels)
     try:
@@ -64,9 +65,10 @@ def visited(
         budget = max(8, PIXELS_A_SAMPLE // max(1, stream.width * stream.height))
         gap = budget / rate_of(stream) / deinterlacer.times
         pictures, here = _pictures(container, stream, deinterlacer), None
+        jumps = not builds_on_first(path, stream, max_pixels)
         for instant in instants:
             target = target_pts(stream, instant) * deinterlacer.times
-            if here is None or (target - (here.pts or 0)) * tick > gap:
+            if jumps and (here is None or (target - (here.pts or 0)) * tick > gap):
                 container, stream = seek(container, path, instant, max_pixels)
                 pictures = _pictures(container, stream, deinterlacer)
             here = _advance(pictures, here, target, budget)

@@ -29,7 +29,7 @@ from vdequant.media.pipe import HEAD, Arriving
 from vdequant.media.rationals import as_fraction
 from vdequant.media.raw import y4m_siting
 from vdequant.media.sampling import sample_video
-from vdequant.media.seeking import seek
+from vdequant.media.seeking import builds_on_first, seek
 from vdequant.media.tags import layout_of
 from vdequant.media.timing import Clock, Span
 from vdequant.settings import Settings
@@ -67,7 +67,7 @@ class VideoSource(ClosesAtExit):
     def _open(self) -> None:
         most = self._settings.max_pixels
         self._stream = film_stream(self._container, self._name, live=self._settings.live)
-        if self._span.start and self._file is None:
+        if self._span.start and self._file is None and not builds_on_first(self._path, self._stream, most):
             self._container, self._stream = seek(self._container, self._path, self._span.start, most)
         stream = self._stream
         check_size(stream.width, stream.height, self._name, most)

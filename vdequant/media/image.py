@@ -14,6 +14,7 @@ from vdequant.media.containers import PICTURES_WITH_ALPHA
 from vdequant.media.contracts import Finished
 from vdequant.media.jpeg_header import read_coding
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
+from vdequant.media.lossy_webp import PIXEL_FORMAT, stored_planes
 from vdequant.media.opening import check_file
 from vdequant.media.plan import OutputPlan
 from vdequant.media.stills import decode, encode, fit_alpha, turn_of
@@ -22,13 +23,16 @@ from vdequant.settings import MOST_PIXELS
 
 
 class ImageSource(ClosesAtExit):
-    """A picture file as a video of one frame."""
+    """A picture file as a video of one frame: RGB or gray, and the YUV that lies in a lossy WebP."""
 
     def __init__(self, path: str, max_pixels: int = MOST_PIXELS) -> None:
         self.warnings: list[str] = []
         check_file(path)
         data = Path(path).read_bytes()
         planes, alpha, layout = decode(data, path, max_pixels=max_pixels)
+        coded = stored_planes(data, turn_of(data))
+        if coded is not None:
+            planes, layout = coded
         self._frame = Frame(planes, layout, time_base=Fraction(1), alpha=alpha, name=Path(path).name)
         suffix = Path(path).suffix.lower().lstrip(".")
         coding = read_coding(data)
@@ -41,6 +45,8 @@ class ImageSource(ClosesAtExit):
             time_base=Fraction(1),
             codec=suffix,
             container=suffix,
+            pixel_format="" if coded is None else PIXEL_FORMAT,
+            lossy=coded is not None,
             jpegs=() if coding is None else (replace(coding, turn=turn_of(data)),),
         )
 

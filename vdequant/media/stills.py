@@ -28,6 +28,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 _TIFF, _PAGE_KIND, _PREVIEW = (b"II*\0", b"MM\0*"), 0x00FE, 1  # magics; a tag, and its bit of a smaller version
 # What PIL is asked for where OpenCV does not read the file; each keeps 8 bits as stored.
 _GRAY_MODES = ("1", "L")
+UPRIGHT = (0, False)  # what turn_of says of pictures that are not turned
 # EXIF orientation -> (quarter turns counter-clockwise, then mirror left-right)
 _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
@@ -42,10 +43,7 @@ def decode(
     """
     check_size(*claimed_size(data), name, max_pixels)
     pixels = _read_pixels(data, name)
-    quarter, mirror = turn_of(data)
-    pixels = np.rot90(pixels, quarter)
-    if mirror:
-        pixels = pixels[:, ::-1]
+    pixels = turned(pixels, turn_of(data))
     bits = 16 if pixels.dtype == np.uint16 else 8
     height, width = pixels.shape[:2]
     planes = [torch.from_numpy(np.array(pixels[:, :, i], order="C")) for i in range(pixels.shape[2])]
@@ -105,9 +103,16 @@ def _with_pil(data: bytes, name: str) -> Array:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
+def turned(pixels: Array, turn: tuple[int, bool]) -> Array:
+    """``(height, width, ...)`` set upright, as :func:`turn_of` says."""
+    quarter, mirror = turn
+    upright = np.rot90(pixels, quarter)
+    return upright[:, ::-1] if mirror else upright
+
+
 def turn_of(data: bytes) -> tuple[int, bool]:
     """How :func:`decode` sets a photograph upright: quarter turns counter-clockwise, then mirrored left to right."""
-    return _TURNS.get(_orientation(data), (0, False))
+    return _TURNS.get(_orientation(data), UPRIGHT)
 
 
 def _orientation(data: bytes) -> int:

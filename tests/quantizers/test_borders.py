@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from vdequant.quantizers.borders import Borders, find_borders
+from vdequant.quantizers.borders import Borders, find_borders, find_pads
 
 
 def framed(left: int, top: int, right: int, bottom: int, color: float = 16.0) -> torch.Tensor:
@@ -28,3 +28,10 @@ def test_what_changes_color_or_is_a_row_thin_is_no_border() -> None:
 
 def test_a_flat_picture_is_no_border() -> None:
     assert not find_borders([torch.full((60, 80), 50.0)])
+
+
+def test_columns_that_make_a_side_even_are_told_from_a_picture_of_its_own() -> None:
+    noise = torch.randn(2, 60, 80, generator=torch.Generator().manual_seed(0)) * 3
+    assert find_pads([framed(0, 0, 1, 2) + noise[0], framed(0, 0, 1, 2) + noise[1]]) == Borders(0, 0, 1, 2)
+    assert find_pads([framed(1, 3, 0, 0, 90) + noise[0]]) == Borders()  # a picture's own may have any color
+    assert not find_pads([framed(0, 0, 0, 0)])

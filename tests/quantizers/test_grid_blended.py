@@ -73,3 +73,23 @@ def test_less_than_twice_and_a_half_is_not_believed() -> None:
 def test_a_narrow_picture_between_wide_bars_is_too_small_to_tell() -> None:
     pictures = [functional.pad(art(160, 16, seed), (72, 72), value=16.0) for seed in (0, 1)]
     assert blended_grid(pictures) is None
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_columns_that_make_a_width_even_are_no_native_pixels(before: int) -> None:
+    rows = 193  # 3.2167 a native pixel: with the pad, 81 columns of 3.198 would nearly fit
+    pictures = [
+        functional.pad(
+            noisy(
+                Grid(
+                    blended_axis(Blend("bilinear", 257 / 80), 257), blended_axis(Blend("bilinear", rows / 60), rows)
+                ).widen(each)
+            ),
+            (before, 1 - before, 0, 1),
+            value=16.0,
+        )
+        for each in (art(), art().flip(0))
+    ]
+    grid = blended_grid([noisy(each, 3.0) for each in pictures])
+    assert grid is not None
+    assert (grid.size, grid.borders) == ((80, 60), (before, 0, 1 - before, 1))

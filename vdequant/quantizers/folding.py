@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from vdequant.color import upsample_chroma, yuv_to_rgb_matrix
 from vdequant.frames import Layout, Matrix
+from vdequant.quantizers.borders import NARROWEST
 from vdequant.quantizers.grid import Axis, Grid, part, run_starts
 
 STRAY_CODES, STRAY_SHARE = 24.0, 0.05  # luma this far from its native pixel's, and the share of it that may be
@@ -145,6 +146,8 @@ def lies_on_grid(luma: Tensor, folded: Tensor, layout: Layout, grid: Grid) -> bo
     """
     unit = 1 << (layout.bits - 8)
     for box in grid.strips():
+        if min(box[2] - box[0], box[3] - box[1]) < NARROWEST:
+            continue  # no subtitle fits into a side's padding, which ringing fills
         values = part(luma, box).to(torch.int32)
         if int((values.amax((-2, -1)) - values.amin((-2, -1))).max()) > BORDER_CODES * unit:
             return False

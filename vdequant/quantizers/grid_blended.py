@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vdequant.quantizers.blends import KERNELS, Blend, blend_weights, counted_from_first
-from vdequant.quantizers.borders import Borders, are_bars, find_borders
+from vdequant.quantizers.borders import Borders, are_bars, find_borders, find_pads
 from vdequant.quantizers.grid import Axis, Grid, blended_axis
 from vdequant.quantizers.grid_blurred import RINGING, edge_near, steps
 
@@ -224,13 +224,14 @@ def _divides(fine: _Fit, fit: _Fit) -> bool:
     return whole > 1 and abs(times - whole) < 2 * BESIDE and fit.rest < BLUNT * max(fine.rest, LEAST_REST)
 
 
-def _axis(lumas: Sequence[Tensor], dim: int, before: int, after: int) -> Axis | None:
-    """One axis of pictures in borders."""
+def _axis(lumas: Sequence[Tensor], dim: int, bars: tuple[int, int], pads: tuple[int, int]) -> Axis | None:
+    """One axis of pictures between bars, or between columns that were added to make it even."""
     size = lumas[0].shape[dim]
     profile = steps(lumas)[0 if dim == -1 else 1]
-    left = edge_near(profile, before) if before else 0
-    right = size - edge_near(profile[::-1], after) if after else size
-    skipped, dropped = (RINGING if border else 0 for border in (before, after))
+    before, after = bars
+    left = edge_near(profile, before) if before else pads[0]
+    right = size - (edge_near(profile[::-1], after) if after else pads[1])
+    skipped, dropped = (RINGING if border else 0 for border in bars)
     frame = _Frame(right - left - skipped - dropped, skipped, dropped)
     if frame.size < SMALLEST_SCALE * SMALLEST_SIDE:
         return None
@@ -256,12 +257,13 @@ def blended_grid(lumas: Sequence[Tensor]) -> Grid | None:
         borders = replace(borders, left=0, right=0)
     if not are_bars(borders.top, borders.bottom, height, corners):
         borders = replace(borders, top=0, bottom=0)
+    pads = find_pads(looked_at)
     lines = [luma[borders.top : height - borders.bottom] for luma in looked_at]
-    columns = _axis(lines, -1, borders.left, borders.right)
+    columns = _axis(lines, -1, (borders.left, borders.right), (pads.left, pads.right))
     if columns is None:
         return None
     lines = [luma[:, columns.before : width - columns.after] for luma in looked_at]
-    rows = _axis(lines, -2, borders.top, borders.bottom)
+    rows = _axis(lines, -2, (borders.top, borders.bottom), (pads.top, pads.bottom))
     if rows is None:
         return None
     grid = Grid(columns, rows)

@@ -25,6 +25,7 @@ from vdequant.media.image import picture_bytes
 from vdequant.media.jpeg_sequences import codings_of_files
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
 from vdequant.media.limits import check_count
+from vdequant.media.missing_numbers import missing_numbers
 from vdequant.media.passengers import Passengers
 from vdequant.media.plan import OutputPlan
 from vdequant.media.raw import raw_rate
@@ -47,6 +48,8 @@ class FolderSource(ClosesAtExit):
         listing = frames_in(path, span, raw_rate(settings))
         self._frames, self._time_base = listing.frames, listing.time_base
         check_count(len(self._frames), listing.folder, settings.max_frames)
+        gap = missing_numbers([shown.file.name for shown in self._frames]) if listing.container == "folder" else ""
+        self.warnings += [gap] if gap else []
         self._most, self._damage = settings.max_pixels, Damage()
         self._last = self._first_whole()
         self._layout, first = self._last.layout, self._frames[0].file

@@ -201,6 +201,7 @@ class SourceInfo:
         assumed_matrix: True when the file carried no matrix tag and one was assumed.
         deinterlaced: how pictures were made of the fields of interlaced ones, "bwdif" or "fields"; "" for not at all.
         jpegs: how the pictures of a JPEG, a folder of them or a Motion JPEG were quantized, each way once.
+        vp8_index: of the quantizer of a lossy WebP, 0 (finest) to 127; None for all else.
     """
 
     kind: Literal["video", "folder", "image", "pipe"]
@@ -223,3 +224,4 @@ class SourceInfo:
     assumed_matrix: bool = False
     deinterlaced: Literal["", "bwdif", "fields"] = ""
     jpegs: tuple[JpegCoding, ...] = ()
+    vp8_index: float | None = None

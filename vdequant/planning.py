@@ -26,6 +26,7 @@ from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.spec import parse_quantizer, resolve
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
+from vdequant.quantizers.webp_source import LikeJpeg, with_step
 from vdequant.restorers import RESTORERS, check_restorer
 from vdequant.restorers.base import Costly
 from vdequant.schedule.device import Engine
@@ -100,6 +101,10 @@ class Plan:
         finding = self.finding
         if finding.kind == "fine":
             return "nothing coarser than the stored depth was found, so there is nothing to restore"
+        if isinstance(finding.quantizer, LikeJpeg):
+            return (
+                "the codec's steps are known, and DCT coefficients may move as far as those of a JPEG that lost as much"
+            )
         if finding.kind == "lossy":
             return "the codec hides what was there before, so every value may move within the tolerance, no farther"
         if finding.kind == "jpeg":
@@ -168,7 +173,7 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
         return "identity"
     if small:
         return "cellnet-s"
-    is_jpeg = finding.kind == "jpeg" if stated is None else isinstance(stated, JpegQuantizer)
+    is_jpeg = isinstance(stated or finding.quantizer, JpegQuantizer) or (stated is None and finding.kind == "jpeg")
     return FOR_JPEG if is_jpeg and FOR_JPEG in RESTORERS else "cellnet-m"
 
 
@@ -269,6 +274,7 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
     else:
         finding = with_header(finding, info.jpegs, still=info.kind in ("image", "folder"))
         finding = with_traces(finding, pictures[0]) if info.kind == "image" else finding
+        finding = with_step(finding, info.vp8_index)
         quantizer = finding.quantizer
     dithered = settings.dither == "remove" or (settings.dither == "auto" and finding.dithered)
     small = engine.device.type == "cpu" and info.kind in ("video", "pipe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import make
@@ -13,6 +14,7 @@ from PIL import Image
 import vdequant
 from vdequant.color import to_rgb
 from vdequant.frames import Frame
+from vdequant.media.lossy_webp import step_index
 from vdequant.media.source import open_source
 from vdequant.settings import Settings
 
@@ -81,7 +83,7 @@ def test_a_lossy_webp_is_not_called_fine(tmp_path: Path) -> None:
     Image.fromarray(truth).save(tmp_path / "in.webp", quality=40)
     plan = vdequant.probe(str(tmp_path / "in.webp"))
     assert plan.finding.kind == "lossy"
-    assert plan.restorer == "cellnet-m"
+    assert plan.restorer == "dequantizernet+"
 
 
 def test_enlarged_drawn_art_is_found_behind_webp(tmp_path: Path) -> None:
@@ -91,3 +93,26 @@ def test_enlarged_drawn_art_is_found_behind_webp(tmp_path: Path) -> None:
     grid = vdequant.probe(str(tmp_path / "in.webp")).grid
     assert grid is not None
     assert grid.scale == (4, 4)
+
+
+def test_the_quantizer_of_the_key_frame_is_read() -> None:
+    found = []
+    for quality in (5, 20, 50, 75, 90, 100):
+        file = io.BytesIO()
+        Image.fromarray(make.grained(3, 96)).save(file, "WEBP", quality=quality)
+        found.append(step_index(file.getvalue()))
+    assert None not in found
+    assert found == sorted(found, reverse=True)
+    assert found[-1] == 0
+    assert 45 < found[1] < 75  # by libwebp's formula 66, before its segments differ
+
+
+@pytest.mark.parametrize("quality", [20, 75, 95])
+def test_restoring_a_lossy_webp_gains(quality: int, tmp_path: Path) -> None:
+    with Image.open("samples/still_truth.png") as picture:
+        truth = np.array(picture.convert("RGB"))[:96, :96]
+    Image.fromarray(truth).save(tmp_path / "in.webp", quality=quality)
+    vdequant.restore(str(tmp_path / "in.webp"), str(tmp_path / "out.png"), Settings(bits=8))
+    with Image.open(tmp_path / "out.png") as written:
+        restored = np.array(written.convert("RGB")).astype(np.float32)
+    assert np.square(restored - truth).mean() < np.square(_shown(tmp_path / "in.webp") - truth).mean()

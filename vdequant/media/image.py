@@ -14,7 +14,7 @@ from vdequant.media.containers import PICTURES_WITH_ALPHA
 from vdequant.media.contracts import Finished
 from vdequant.media.jpeg_header import read_coding
 from vdequant.media.lifetimes import AbortsAtExit, ClosesAtExit
-from vdequant.media.lossy_webp import PIXEL_FORMAT, stored_planes
+from vdequant.media.lossy_webp import PIXEL_FORMAT, step_index, stored_planes
 from vdequant.media.opening import check_file
 from vdequant.media.plan import OutputPlan
 from vdequant.media.stills import decode, encode, fit_alpha, turn_of
@@ -47,6 +47,7 @@ class ImageSource(ClosesAtExit):
             container=suffix,
             pixel_format="" if coded is None else PIXEL_FORMAT,
             lossy=coded is not None,
+            vp8_index=None if coded is None else step_index(data),
             jpegs=() if coding is None else (replace(coding, turn=turn_of(data)),),
         )
 

@@ -39,6 +39,77 @@ def key_frame(data: bytes) -> bytes:
     return b""
 
 
+class _Bits:
+    """VP8's arithmetic decoder of bits that are as often 0 as 1 (RFC 6386, section 7)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 2
+        self._value, self._range, self._shifts = int.from_bytes(data[:2], "big"), 255, 0
+
+    def bit(self) -> int:
+        split = 1 + (((self._range - 1) * 128) >> 8)
+        one = self._value >= split << 8
+        self._value, self._range = (self._value - (split << 8), self._range - split) if one else (self._value, split)
+        while self._range < 128:
+            self._value, self._range = self._value << 1, self._range << 1
+            self._shifts += 1
+            if self._shifts == 8:
+                self._value |= self._data[self._at] if self._at < len(self._data) else 0
+                self._at, self._shifts = self._at + 1, 0
+        return int(one)
+
+    def number(self, bits: int) -> int:
+        """Highest bit first."""
+        found = 0
+        for _ in range(bits):
+            found = found << 1 | self.bit()
+        return found
+
+    def signed(self, bits: int) -> int:
+        """A number that may be left out, and is 0 then; its sign comes last."""
+        if not self.bit():
+            return 0
+        found = self.number(bits)
+        return -found if self.bit() else found
+
+
+def step_index(data: bytes) -> float | None:
+    """The index of VP8's quantizer, 0 (finest) to 127, the mean over its segments; None where there is no key frame.
+
+    Header of a key frame: 3 bytes tag, 3 bytes start code, 4 bytes size, then what RFC 6386, section 9.2 to 9.6 says.
+    """
+    coded = key_frame(data)
+    if len(coded) < 12:
+        return None
+    bits = _Bits(coded[10:])
+    bits.number(2)  # color space, clamping
+    own, absolute = _segments(bits) if bits.bit() else ([0], False)
+    bits.number(1 + 6 + 3)  # of the loop filter: kind, level, sharpness
+    if bits.bit() and bits.bit():
+        for _ in range(8):
+            bits.signed(6)
+    bits.number(2)  # parts
+    base = bits.number(7)
+    each = own if absolute else [base + more for more in own]
+    return sum(min(max(index, 0), 127) for index in each) / len(each)
+
+
+def _segments(bits: _Bits) -> tuple[list[int], bool]:
+    """Quantizers of the four segments, and whether they stand for themselves or are added to that of the picture."""
+    has_map, has_values = bits.bit(), bits.bit()
+    own, absolute = [0], False
+    if has_values:
+        absolute = bool(bits.bit())
+        own = [bits.signed(7) for _ in range(4)]
+        for _ in range(4):
+            bits.signed(6)
+    if has_map:
+        for _ in range(3):
+            if bits.bit():
+                bits.number(8)
+    return own, absolute
+
+
 def stored_planes(data: bytes, turn: tuple[int, bool]) -> tuple[tuple[Tensor, ...], Layout] | None:
     """Y, Cb and Cr of a lossy WebP as they are stored, and how they encode the picture.
 

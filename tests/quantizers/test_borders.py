@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from vdequant.quantizers.borders import Borders, find_borders, find_pads
+from vdequant.quantizers.borders import Borders, find_borders, find_pads, within_colors
 
 
 def framed(left: int, top: int, right: int, bottom: int, color: float = 16.0) -> torch.Tensor:
@@ -35,3 +35,10 @@ def test_columns_that_make_a_side_even_are_told_from_a_picture_of_its_own() -> N
     assert find_pads([framed(0, 0, 1, 2) + noise[0], framed(0, 0, 1, 2) + noise[1]]) == Borders(0, 0, 1, 2)
     assert find_pads([framed(1, 3, 0, 0, 90) + noise[0]]) == Borders()  # a picture's own may have any color
     assert not find_pads([framed(0, 0, 0, 0)])
+
+
+def test_a_sky_as_light_as_the_desktop_is_told_from_it_by_color() -> None:
+    luma, blue = framed(8, 20, 8, 8, 84), torch.full((60, 80), 150.0)
+    blue[6:52, 8:72] = 120  # the sky's, of which luma says nothing
+    assert within_colors(Borders(8, 20, 8, 8), [[blue, blue]]) == Borders(8, 6, 8, 8)
+    assert find_borders([luma, luma]).top == 20

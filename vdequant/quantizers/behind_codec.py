@@ -13,7 +13,7 @@ from torch import Tensor
 from vdequant.frames import Frame, Layout, Matrix
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.finding import Finding, Kind, finished
-from vdequant.quantizers.folding import fold_codes
+from vdequant.quantizers.folding import fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.grid_blended import blended_grid
 from vdequant.quantizers.grid_blurred import blurred_grid
@@ -26,6 +26,7 @@ from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.video import VideoQuantizer
 
 LEAST, MOST = 2.0, 8.0  # codes of tolerance for pixels that the snap leaves alone
+CHECKED = 8  # pictures of which it is checked whether they lie on the grid, and whose chroma is looked at for borders
 SNAPPED_PICTURES = 8  # that are looked at for dither and tiles
 SMALL = 576  # native lines of machines that are not high definition
 
@@ -51,10 +52,40 @@ def lumas_of(frames: Sequence[Frame]) -> list[Tensor]:
     ]
 
 
-def _native_grid(lumas: list[Tensor]) -> Grid | None:
+def _chromas_of(frames: Sequence[Frame]) -> list[list[Tensor]]:
+    """Each plane of chroma of some pictures ``(H, W)``, in 8-bit codes, its samples repeated to the size of luma."""
+    layout = frames[0].layout
+    if layout.model != "yuv":
+        return []
+    across, down = layout.chroma
+    few = frames[:: -(-len(frames) // CHECKED)]
+    return [
+        [
+            plane.repeat_interleave(1 << down, 0).repeat_interleave(1 << across, 1)[: layout.height, : layout.width]
+            for plane in (frame.planes[index].to(torch.float32) / (1 << (layout.bits - 8)) for frame in few)
+        ]
+        for index in (1, 2)
+    ]
+
+
+def _native_grid(frames: Sequence[Frame]) -> Grid | None:
     """Repeated pixels, or blended ones, or none but borders."""
-    grid = blurred_grid(lumas)
-    return grid if grid is not None and grid.enlarged else blended_grid(lumas) or grid
+    lumas = lumas_of(frames)
+    grid = blurred_grid(lumas, _chromas_of(frames))
+    if grid is None or not grid.enlarged:
+        grid = blended_grid(lumas) or grid
+    return grid if grid is None or most_lie_on(frames, grid) else None
+
+
+def most_lie_on(frames: Sequence[Frame], grid: Grid) -> bool:
+    """Whether at least half of the pictures lie on the grid: the others are restored at their stored size."""
+    looked_at = frames[:: -(-len(frames) // CHECKED)]
+    lying = 0
+    for frame in looked_at:
+        luma = 1 if frame.layout.model == "rgb" else 0
+        folded = fold_codes(frame.planes, frame.layout, grid)[luma]
+        lying += lies_on_grid(frame.planes[luma], folded, frame.layout, grid)
+    return 2 * lying >= len(looked_at)
 
 
 def _radius(frames: Sequence[Frame], grid: Grid | None, lossy_codec: bool) -> float:
@@ -153,7 +184,7 @@ def study(
         fold: look for the grid of native pixels.
     """
     layout = frames[0].layout
-    grid = _native_grid(lumas_of(frames)) if fold else None
+    grid = _native_grid(frames) if fold else None
     matrices = _matrices(layout, grid, assumed_matrix)
     recovery = recover(frames, grid, matrices)
     matrix = recovery.explanation.matrix if recovery is not None else matrices[0]

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 FLAT = 3.0  # codes: what a codec does to a flat border
+FLAT_COLOR = (
+    6.0  # the same of chroma, whose coarser blocks ring farther; a sky as light as its border was 28 codes away
+)
 NARROWEST = 4  # pixels: a row or two of one color is the picture's own
 LARGEST = 0.45  # share of a side that may be border
 BLACK = 26.0  # luma code up to which a border is black, in limited range with a codec's noise
@@ -59,6 +62,17 @@ def find_borders(lumas: Sequence[Tensor], flat: float = FLAT) -> Borders:
     rows_up, columns_back = is_flat(stack, 2, last).flip(0), is_flat(stack, 1, last).flip(0)
     down, across = int(LARGEST * height), int(LARGEST * width)
     return Borders(_run(columns, across), _run(rows, down), _run(columns_back, across), _run(rows_up, down))
+
+
+def within_colors(borders: Borders, chromas: Sequence[Sequence[Tensor]]) -> Borders:
+    """Borders of luma, no wider than color says: a sky may be as light as the desktop around a window.
+
+    Args:
+        borders: of luma.
+        chromas: for each plane of chroma, pictures ``(H, W)`` in 8-bit codes, as large as luma.
+    """
+    found = [borders, *(find_borders(pictures, FLAT_COLOR) for pictures in chromas)]
+    return Borders(*(min(getattr(one, side) for one in found) for side in ("left", "top", "right", "bottom")))
 
 
 def find_pads(lumas: Sequence[Tensor]) -> Borders:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdequant.quantizers.borders import Borders, are_bars, find_borders
+from vdequant.quantizers.borders import Borders, are_bars, find_borders, within_colors
 from vdequant.quantizers.grid import Axis, Grid, even_axis
 from vdequant.quantizers.grid_exact import LARGEST, SMALLEST_SIDE
 
@@ -28,6 +28,7 @@ SMALLEST_FRACTION = 2  # enlargement that is not whole: below that, no run has a
 FRACTION_INNER = 0.15
 STANDS_OUT, BUSY = 1.5, 0.65  # times its neighbors that a step must be, and the share of native borders where it must
 RIVALS = 3  # numbers of native pixels beside the first that fits, of which the best is taken
+CLEARER = 4.0  # times luma's strongest step near a border's end that color's must be for the border to end there
 RINGING = 8  # stored pixels by which a codec blurs the edge of a picture into its border
 
 Array = NDArray[np.float64]
@@ -139,21 +140,40 @@ def _runs(profile: Array, lumas: Sequence[Tensor], dim: int) -> tuple[int, ...] 
     return min((runs for runs in found if runs is not None), key=len, default=None)
 
 
-def edge_near(profile: Array, border: int) -> int:
-    """Where a border of about that width ends: at the strongest step near."""
-    near = profile[max(0, border - 2) : border + RINGING]
-    return max(0, border - 2) + int(near.argmax()) + 1
+def edge_near(profile: Array, border: int, colors: Array | None = None) -> int:
+    """Where a border of about that width ends: at the strongest step near.
+
+    Args:
+        profile: steps of luma.
+        colors: steps of chroma, which lies at every second pixel only; asked where luma hardly differs.
+    """
+    start = max(0, border - 2)
+    near = profile[start : border + RINGING]
+    if colors is not None:
+        colored = colors[start : border + RINGING]
+        near = colored if colored.max() > CLEARER * near.max() else near
+    return start + int(near.argmax()) + 1
 
 
-def _axis(profile: Array, lumas: Sequence[Tensor], dim: int, before: int, after: int, *, bars: bool) -> Axis:
+def _axis(
+    profile: Array,
+    lumas: Sequence[Tensor],
+    dim: int,
+    borders: tuple[int, int],
+    *,
+    bars: bool,
+    colors: Array | None = None,
+) -> Axis:
     """One axis: with the borders cropped where they are bars, or where there is no grid without."""
+    before, after = borders
     size = len(profile) + 1
     whole = None if bars else _runs(profile, lumas, dim)
     if whole is not None:
         return Axis(0, whole)
     if before or after:
-        left = edge_near(profile, before) if before else 0
-        right = size - edge_near(profile[::-1], after) if after else size
+        back = None if colors is None else colors[::-1]
+        left = edge_near(profile, before, colors) if before else 0
+        right = size - edge_near(profile[::-1], after, back) if after else size
         cut = [luma.narrow(dim, left, right - left) for luma in lumas]
         inner = _runs(profile[left : right - 1], cut, dim)
         if inner is not None or bars:
@@ -169,14 +189,22 @@ def _is_square_enough(grid: Grid) -> bool:
     return max(across, down) <= FLATTEST * min(across, down) and not lone
 
 
-def blurred_grid(lumas: Sequence[Tensor]) -> Grid | None:
+def _color_steps(chromas: Sequence[Sequence[Tensor]]) -> tuple[Array, Array]:
+    """:func:`steps` of all planes of chroma together."""
+    each = [steps(pictures) for pictures in chromas]
+    return sum(across for across, _ in each) + np.zeros(1), sum(down for _, down in each) + np.zeros(1)
+
+
+def blurred_grid(lumas: Sequence[Tensor], chromas: Sequence[Sequence[Tensor]] = ()) -> Grid | None:
     """The grid of pictures that a lossy codec has blurred; None when every stored pixel is a native one.
 
     Args:
         lumas: ``(H, W)`` in 8-bit codes, of one size, from all over a clip.
+        chromas: for each plane of chroma, some pictures of it as large as those of luma; they tell borders.
     """
     across, down = steps(lumas)
-    borders = find_borders(lumas) if len(lumas) > 1 else Borders()
+    borders = within_colors(find_borders(lumas), chromas) if len(lumas) > 1 else Borders()
+    across_colors, down_colors = _color_steps(chromas) if borders and chromas else (None, None)
     looked_at = lumas[:: -(-len(lumas) // VERIFIED)]
     height, width = lumas[0].shape
     corners = [float(lumas[0][0, 0]), float(lumas[0][-1, -1])]
@@ -184,7 +212,7 @@ def blurred_grid(lumas: Sequence[Tensor]) -> Grid | None:
     lines = are_bars(borders.top, borders.bottom, height, corners)
     inner = [luma[borders.top : height - borders.bottom] for luma in looked_at]
     grid = Grid(
-        _axis(across, inner, 1, borders.left, borders.right, bars=sides),
-        _axis(down, looked_at, 0, borders.top, borders.bottom, bars=lines),
+        _axis(across, inner, 1, (borders.left, borders.right), bars=sides, colors=across_colors),
+        _axis(down, looked_at, 0, (borders.top, borders.bottom), bars=lines, colors=down_colors),
     )
     return None if grid.size == grid.stored_size or not _is_square_enough(grid) else grid

@@ -49,6 +49,18 @@ def test_patterns_of_machines_are_shades_and_checkers_are_not() -> None:
     assert not is_shaded([])
 
 
+def mid_gray_at_one_bit(kind: str) -> torch.Tensor:
+    """Shades near the middle in black and white, most of which a checkerboard shows: ``(3, 96, 96)``."""
+    truth = torch.linspace(0.34, 0.66, 96).expand(1, 3, 96, -1).contiguous()
+    return DitherQuantizer(UniformQuantizer([[0, 1]] * 3), kind).quantize(truth)[0]
+
+
+@pytest.mark.parametrize("kind", ["bayer2", "bayer4", "bayer8"])
+def test_shades_of_two_colors_are_told_from_the_checkerboard_that_most_of_them_are(kind: str) -> None:
+    assert is_shaded([mid_gray_at_one_bit(kind)])
+    assert ordered_dither([luma_of(mid_gray_at_one_bit("checkerboard"))]) == "checkerboard"
+
+
 @pytest.mark.parametrize("colors", [16, 64, 256])
 @pytest.mark.parametrize("scale", [0, 1, 2])
 def test_the_pattern_of_gifs_that_ffmpeg_made_is_found_at_any_number_of_colors(colors: int, scale: int) -> None:

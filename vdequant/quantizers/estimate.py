@@ -1,6 +1,8 @@
 """What was lost? A blind answer from the colors of a few sampled pictures.
 
-    on a lattice of levels, and chance does not explain it ........ lattice
+    on a lattice of levels, and chance does not explain it:
+             dithered, and the colors lie apart on it .............. palette
+             else .................................................. lattice
     else enlarged by a scaler that blends few clean colors ......... lattice or palette, to be snapped to
     else at most 256 colors in all ................................. palette
     else lossy codec, or 8-bit YUV:
@@ -36,6 +38,7 @@ from vdequant.quantizers.noise import TYPICAL, YUV_ROUNDING
 from vdequant.quantizers.ordered import is_shaded
 from vdequant.quantizers.own_palettes import OwnPalettes, have_own_palettes
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.scattered import are_scattered
 from vdequant.quantizers.tiling import drawn_from_tiles
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -179,6 +182,17 @@ class _Dither:
         return found(self.native) and not drawn_from_tiles(self.native)
 
 
+def _bare_lattice(census: Census, dither: _Dither, lossy_codec: bool) -> Lattice | None:
+    """The lattice, unless its colors are a palette between whose entries a machine dithered.
+
+    Without dither they may be drawn: of art the cells of its levels change little, those of its palette would a lot.
+    """
+    lattice = _lattice_of(census)
+    if lattice is None or not _has_palette(census, lossy_codec) or not are_scattered(census, lattice):
+        return lattice
+    return None if dither.between_colors else lattice
+
+
 def estimate(
     pictures: Sequence[Tensor],
     *,
@@ -210,7 +224,8 @@ def estimate(
     grid = exact_grid(pictures) if fold else None
     native = [picture if grid is None else grid.fold(picture) for picture in pictures]
     census = count_colors(native)
-    lattice, dither = _lattice_of(census), _Dither(native)
+    dither = _Dither(native)
+    lattice = _bare_lattice(census, dither, lossy_codec)
     if fold and lattice is None and not lossy_codec and (enlarged := _behind_scaler(census, grid, frames)) is not None:
         return enlarged
     if lattice is not None:

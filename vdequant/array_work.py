@@ -119,6 +119,7 @@ def decide(wishes: Wishes, pictures: Sequence[Tensor], *, stored_bits: int, outp
         fidelity=wishes.fidelity,
         # a dither that was stated knows its own cells
         dithered=finding.dithered and not request.dither,
+        gray=finding.gray and stated is None,
         tile=automatic_side(native_height, native_width, engine.device, restorer.needs.halo),
     )
     return ArrayWork(recipe, finding, name, grid, engine.device)

@@ -19,6 +19,7 @@ from vdequant.color import from_rgb, region_to_rgb, to_rgb
 from vdequant.expanding import enlarged_planes, expand, split_screen
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
+from vdequant.quantizers.census import WHOLE
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.grid import Box, Grid, part
@@ -59,6 +60,7 @@ class Recipe:
         snap: takes frames from a lossy codec to their clean colors.
         matrix: of the source's YUV, where the frames' own layout only assumes one.
         keep: ``(1, 1, h, w)`` of the source's size in [0, 1]: share of each pixel that stays as it was stored.
+        gray: pixels that are stored gray become gray.
         placing: lays pictures onto the blocks of the JPEG that they were; they are worked on like that.
     """
 
@@ -78,6 +80,7 @@ class Recipe:
     matrix: Matrix | None = None
     keep: Tensor | None = None
     placing: Placing | None = None
+    gray: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,18 @@ def margin_of(recipe: Recipe) -> float:
     return MARGIN + 0.5 / ((1 << recipe.output.bits) - 1)
 
 
+def into_cells(recipe: Recipe, x: Tensor, cells: Cells) -> Tensor:
+    """``x`` ``(N, 3, H, W)`` moved into the cells as far as ``fidelity`` asks, and gray where that is known.
+
+    The mean of three channels stays inside: the cells of a gray are convex, and the same in each channel.
+    """
+    x = toward_cells(x, cells, recipe.fidelity, margin_of(recipe))
+    if not recipe.gray:
+        return x
+    low, high = cells.stored.aminmax(dim=1, keepdim=True)
+    return torch.where(high - low < WHOLE / 255, x.mean(1, keepdim=True), x)
+
+
 def pad_to_needs(x: Tensor, needs: Needs) -> Tensor:
     """Repeat the last row and column until the size is large enough and a multiple of what the restorer needs."""
     height, width = (
@@ -171,7 +186,7 @@ def restore_native(recipe: Recipe, y: Tensor, known: Cells | None = None) -> Ten
         # The last blocks of a JPEG are others where the edge is repeated.
         cells = own if padded is part else cells_of(recipe, padded)
         restored = _proposal(recipe, padded, cells)[..., :height, :width]
-        return toward_cells(restored, own, recipe.fidelity, margin_of(recipe))
+        return into_cells(recipe, restored, own)
 
     return in_tiles(recipe, work, y)
 

@@ -26,6 +26,7 @@ from vdequant.frame_work import (
     cells_of,
     finish,
     in_tiles,
+    into_cells,
     margin_of,
     pad_to_needs,
     restore_native,
@@ -113,7 +114,7 @@ def restore_together(recipe: Recipe, y: Tensor, known: Known) -> Tensor:
         if known.box is not None:
             low, high = torch.split(part[:, FACTS:], 3, dim=1)
             proposal = toward_cells(proposal, BoxCells(own, low, high), recipe.fidelity, margin_of(recipe))
-        return toward_cells(proposal, cells_of(recipe, own), recipe.fidelity, margin_of(recipe))
+        return into_cells(recipe, proposal, cells_of(recipe, own))
 
     return in_tiles(recipe, work, torch.cat(planes, dim=1))
 

@@ -201,6 +201,7 @@ def _recipe(plan: Plan, output: OutputPlan, settings: Settings, scaler: Scaler |
         matrix=plan.finding.matrix,
         keep=read_mask(settings.mask, layout.width, layout.height) if settings.mask else None,
         placing=plan.finding.placing,
+        gray=plan.finding.gray and settings.quantizer == "auto",  # a stated quantizer may have taken the color
     )
 
 

@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdequant.frame_work import Recipe, cells_of, margin_of
+from vdequant.frame_work import Recipe, cells_of, into_cells
 from vdequant.models.parts import Part
-from vdequant.quantizers.base import Cells, toward_cells
+from vdequant.quantizers.base import Cells
 from vdequant.restorers.base import Parted
 from vdequant.temporal.reuse_batches import Batch, batched, spots
 from vdequant.temporal.reuse_canvas import Bits, Canvas, bits_of
@@ -199,7 +199,7 @@ class PartedWork:
         return tiles
 
     def _into(self, cells: Cells, restored: Tensor) -> Tensor:
-        return toward_cells(restored, cells, self.recipe.fidelity, margin_of(self.recipe))
+        return into_cells(self.recipe, restored, cells)
 
 
 @lru_cache(maxsize=4)

@@ -96,6 +96,7 @@ def _found(census: Census, kind: Kind, quantizer: Quantizer, description: str) -
         kind=kind,
         lossless=kind != "lossy",
         tolerance=quantizer.tolerance if kind == "lossy" and isinstance(quantizer, ToleranceQuantizer) else 0.0,
+        gray=census.gray and kind in ("lattice", "palette"),
         colors=len(census.counts),
         levels=(red, green, blue),
         description=description,

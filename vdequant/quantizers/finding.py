@@ -41,6 +41,7 @@ class Finding:
         lattice: names of the levels of R, G, B; "" when there is no lattice.
         palette: name of the machine palette that all colors are of, or "".
         dithered: clearly error-diffused, or shaded with the pattern of a machine.
+        gray: levels or a palette of grays alone, in all sampled pictures: what lies behind them is gray as well.
         drawn: made of repeated tiles: the colors are the artist's, and no finer picture lies behind them.
         colors: distinct colors over all pictures, clean ones where they were recovered; 0 when there are too many.
         levels: of R, G, B: of the lattice, or distinct 8-bit values seen.
@@ -58,6 +59,7 @@ class Finding:
     lattice: str = ""
     palette: str = ""
     dithered: bool = False
+    gray: bool = False
     drawn: bool = False
     colors: int
     levels: tuple[int, int, int]

@@ -115,3 +115,12 @@ def test_tensors_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelError, match="do not fit"):
         read_prior(path)
+
+
+def test_reading_draws_no_random_numbers_of_the_caller(tmp_path: Path) -> None:
+    write_prior(Prior(Generator(TINY), Encoder(TINY), Critic(TINY)), tmp_path / "p.safetensors")
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    read_prior(tmp_path / "p.safetensors")
+    assert torch.equal(torch.rand(1), expected)

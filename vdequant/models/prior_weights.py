@@ -76,7 +76,8 @@ def read_prior(path: Path) -> Prior:
         for name, make in makers.items():
             state = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
             if state or name == "generator":
-                found[name] = make(spec)
+                with torch.random.fork_rng(devices=[]):  # it begins with random weights; callers have their own seeds
+                    found[name] = make(spec)
                 found[name].load_state_dict(state)
                 found[name].eval().requires_grad_(False)
     except RuntimeError as error:

@@ -105,7 +105,8 @@ class DitherFinder(nn.Module):
 
 @lru_cache(maxsize=1)
 def _trained() -> DitherFinder:
-    finder = DitherFinder()
+    with torch.random.fork_rng(devices=[]):  # a network begins with random weights; callers have seeds of their own
+        finder = DitherFinder()
     try:
         finder.load_state_dict(load_file(WEIGHTS))
     except (SafetensorError, OSError, RuntimeError) as error:

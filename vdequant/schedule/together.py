@@ -91,6 +91,7 @@ class GroupWorkers(Generic[J, R]):
         self._wanted, self._ended, self._closing, self._busy = 0, False, False, 0.0
         self._changed = threading.Condition()
         keep_freed_memory()
+        self._callers_threads = torch.get_num_threads()
         torch.set_num_threads(1)
         self._quieted = _quiet() if most > 1 else None
         self._threads = [
@@ -170,7 +171,7 @@ class GroupWorkers(Generic[J, R]):
         return self._busy / self.count
 
     def close(self) -> None:
-        """Drop what has not started and wait for what has."""
+        """Drop what has not started and wait for what has; the caller has its threads back."""
         with self._changed:
             self._closing = True
             for each in self._waiting:
@@ -179,6 +180,7 @@ class GroupWorkers(Generic[J, R]):
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        torch.set_num_threads(self._callers_threads)
         if self._quieted is not None:
             gc.unfreeze()
             cv2.setNumThreads(self._quieted)

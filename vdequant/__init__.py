@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vdequant.pipeline import Summary
     from vdequant.planning import Plan
 
-    Array = TypeVar("Array", NDArray[Any], Tensor)
+Array = TypeVar("Array", "NDArray[Any]", "Tensor")  # names, so that neither library is loaded
 
 __version__ = "0.1.0"
 

@@ -65,9 +65,12 @@ def test_a_verbose_log_file_gets_whole_lines(
 
 
 def test_the_table_shows_results_and_reasons_side_by_side() -> None:
-    good = {"input": "a.mkv", "output": "o/a.mp4", "frames": 8, "fps": 60.04, "certificate": 0.9999, "bytes": 12_345}
-    assert table_lines([good, {"input": "long name.mkv", "error": "expected\na video"}]) == [
-        "restored 1 of 2:",
+    good = {"input": "a.mkv", "output": "o/a.mp4", "frames": 8, "fps": 60.04, "bytes": 12_345}
+    checked = {"certificate": 0.999_999_8, "certified_frames": 8}
+    rows = [good | checked, good | checked | {"certified_frames": 1}, {"input": "long name.mkv", "error": "no\nvideo"}]
+    assert table_lines(rows) == [
+        "restored 2 of 3:",
         "  a.mkv          8 frames, 60.0 fps, 99.99 %, 12.3 kB: o/a.mp4",
-        "  long name.mkv  failed: expected a video",
+        "  a.mkv          8 frames, 60.0 fps, 99.99 % (1 of 8 frames checked), 12.3 kB: o/a.mp4",
+        "  long name.mkv  failed: no video",
     ]

@@ -148,12 +148,18 @@ def summary_lines(summary: Summary) -> list[str]:
     if summary.certificate is not None:
         codec = f" (±{summary.tolerance:.1f}/255 for the lossy source)" if summary.tolerance else ""
         kept = f"; {percent(summary.certificate)} of samples land back in their cell{codec}"
+        kept += _checked(summary.certified_frames, summary.frames)
     live = [] if summary.latency_median is None else [live_line(summary)]
     return [
         f"done: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps{busy}{kept}",
         f"wrote: {summary.output} {summary.width}x{summary.height}, {size(summary.bytes)}",
         *live,
     ]
+
+
+def _checked(certified: int, frames: int) -> str:
+    """Of how many frames a certificate tells, where these are not all."""
+    return "" if certified >= frames else f" ({certified} of {frame_count(frames)} checked)"
 
 
 def live_line(summary: Summary) -> str:
@@ -178,7 +184,8 @@ def _cells(row: Mapping[str, object]) -> tuple[str, str]:
     if "error" in row:
         return name, f"failed: {one_line(str(row['error']))}"
     share = row.get("certificate")
-    kept = f", {percent(float(str(share)))}" if share is not None else ""
+    kept = "" if share is None else f", {percent(float(str(share)))}"
+    kept += "" if share is None else _checked(int(str(row["certified_frames"])), int(str(row["frames"])))
     fps, count = float(str(row["fps"])), int(str(row["bytes"]))
     damaged = f", {row['damaged_frames']} of them damaged in the input" if row.get("damaged_frames") else ""
     return name, f"{row['frames']} frames{damaged}, {fps:.1f} fps{kept}, {size(count)}: {row['output']}"

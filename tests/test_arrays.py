@@ -102,6 +102,14 @@ def test_fine_pictures_are_left_alone_by_auto() -> None:
     torch.testing.assert_close(vdequant.dequantize(x, device="cpu"), x, rtol=0, atol=0)
 
 
+def test_where_nothing_was_lost_nothing_is_done() -> None:
+    """With what looks like levels, a palette or dither, and is said to be whole."""
+    for to in ("m=4", "palette:16", "5-5-5+bayer4"):
+        coarse = vdequant.quantize(torch.rand(3, 48, 48), to)
+        kept = vdequant.dequantize(coarse, "none", device="cpu")
+        torch.testing.assert_close(kept, coarse, rtol=0, atol=1e-5)
+
+
 def test_gray_that_becomes_colored_is_refused_with_the_remedy() -> None:
     with pytest.raises(UsageError, match=r"np\.stack"):
         vdequant.quantize(array("uint8", gray=True), "5-6-5")

@@ -12,7 +12,7 @@ from torch import Tensor
 from vdequant.checks import check_fraction
 from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
-from vdequant.planning import fitting_grid, suited_restorer
+from vdequant.planning import fitting_grid, overruled, suited_restorer
 from vdequant.quantizers.estimate import estimate
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.grid import Grid, part
@@ -105,7 +105,8 @@ def decide(wishes: Wishes, pictures: Sequence[Tensor], *, stored_bits: int, outp
     request = wishes.request
     finding = estimate(pictures, lossy_codec=False, stored_bits=stored_bits)
     known = finding.quantizer if request.kind == "auto" else resolve(request, pictures)
-    stated = None if request.kind == "auto" else known
+    stated = None if request.kind in ("auto", "none") else known
+    finding = finding if request.kind == "auto" else overruled(finding, request)
     auto = wishes.restorer == "auto"
     name = suited_restorer(finding, stated, small=wishes.small) if auto else wishes.restorer
     grid, (height, width) = fitting_grid(finding.grid, known), pictures[0].shape[-2:]

@@ -11,7 +11,7 @@ import torch
 from vdequant.errors import UsageError
 from vdequant.frames import SourceInfo
 from vdequant.planning import cost_words
-from vdequant.restorers.sampling import Sampling
+from vdequant.restorers.sampling import Sampling, check_drawn
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
 
@@ -30,14 +30,9 @@ def sample_paths(path: str, samples: int) -> list[str]:
 
 
 def check_samples(settings: Settings, *, drawn: bool, still: bool) -> None:
-    """Raise :class:`UsageError` where several pictures are asked for and there is but one, or a video."""
-    if settings.samples <= 1:
-        return
-    if not drawn:
-        raise UsageError(
-            f"expected --restorer diffusion with --samples {settings.samples}; without, there is one result"
-        )
-    if not still:
+    """Raise :class:`UsageError` for options of drawing where nothing is drawn, and for several pictures of a video."""
+    check_drawn(settings, drawn=drawn)
+    if settings.samples > 1 and not still:
         raise UsageError(f"expected --samples 1 for video, got {settings.samples}; --seed draws another one")
 
 

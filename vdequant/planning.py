@@ -23,12 +23,13 @@ from vdequant.quantizers.jpeg import JpegQuantizer
 from vdequant.quantizers.jpeg_source import with_header
 from vdequant.quantizers.jpeg_traces import with_traces
 from vdequant.quantizers.snapping import SnappedQuantizer
-from vdequant.quantizers.spec import parse_quantizer, resolve
+from vdequant.quantizers.spec import Request, parse_quantizer, resolve
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
 from vdequant.quantizers.webp_source import LikeJpeg, with_step
 from vdequant.restorers import RESTORERS, check_restorer
 from vdequant.restorers.base import Costly
+from vdequant.restorers.sampling import check_drawn
 from vdequant.schedule.device import Engine
 from vdequant.settings import Settings
 from vdequant.smoothing import choose_temporal
@@ -164,7 +165,7 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
 
     Args:
         finding: about the input.
-        stated: the quantizer that the user named, if one was.
+        stated: the quantizer that the user named, if one was; None for "none".
         small: whether to take the smaller network.
     """
     halved = isinstance(finding.quantizer, SnappedQuantizer) and finding.quantizer.halved
@@ -175,6 +176,12 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
         return "cellnet-s"
     is_jpeg = isinstance(stated or finding.quantizer, JpegQuantizer) or (stated is None and finding.kind == "jpeg")
     return FOR_JPEG if is_jpeg and FOR_JPEG in RESTORERS else "cellnet-m"
+
+
+def overruled(finding: Finding, request: Request) -> Finding:
+    """What was found, less what the user knows better: the codec that was seen; all, with ``--quantizer none``."""
+    known = replace(finding, recovery=None)
+    return replace(known, kind="fine", drawn=False, dithered=False) if request.kind == "none" else known
 
 
 def fitting_grid(grid: Grid | None, quantizer: Quantizer) -> Grid | None:
@@ -198,8 +205,8 @@ def cost_of(restorer: object, plan: Plan) -> str:
 def cost_words(each: float, frames: int | None, workers: int) -> str:
     """``each``: seconds for a picture; ``frames``: None for a still, or where nobody knows."""
     if not frames:
-        return f"; at most about {_duration(each)} a picture"
-    return f"; at most about {_duration(each)} a frame, {_duration(each * frames / workers)} in all"
+        return f"; about {_duration(each)} a picture"
+    return f"; about {_duration(each)} a frame, {_duration(each * frames / workers)} in all"
 
 
 def _duration(seconds: float) -> str:
@@ -256,6 +263,7 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
         VdequantError: nothing in it decodes, or a setting means nothing.
     """
     check_restorer(settings.restorer, "auto")
+    check_drawn(settings, drawn=settings.restorer == "diffusion")
     info, frames = source.info, _samples(source, settings)
     pictures = _pictures(frames[:: -(-len(frames) // SAMPLES)])
     finding = estimate(
@@ -269,8 +277,9 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
     quantizer, stated = finding.quantizer, None
     if settings.quantizer != "auto":
         request = parse_quantizer(settings.quantizer)
-        quantizer = stated = _known(resolve(request, pictures), request.kind, settings)
-        finding = replace(finding, recovery=None)
+        quantizer = _known(resolve(request, pictures), request.kind, settings)
+        stated = None if request.kind == "none" else quantizer
+        finding = overruled(finding, request)
     else:
         finding = with_header(finding, info.jpegs, still=info.kind in ("image", "folder"))
         finding = with_traces(finding, pictures[0]) if info.kind == "image" else finding

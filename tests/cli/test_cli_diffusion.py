@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vdequant.cli.main import command_parser
+from vdequant.restorers.sampling import RESTORING_SAMPLES, RESTORING_STEPS
+
 FAST = ("--restorer", "diffusion", "--sampler", "dpm", "--steps", "2", "--device", "cpu", "--native-grid", "off")
 
 
@@ -46,7 +49,7 @@ def test_the_seed_decides_what_is_drawn(run: Any, poster: Path) -> None:
 
 def test_the_plan_tells_how_long_it_takes(run: Any, poster: Path, tmp_path: Path) -> None:
     ran = run(poster, "-o", tmp_path / "fine.png", *FAST, "--quantizer", "palette:16")
-    assert "at most about" in ran.err
+    assert "; about" in ran.err
 
 
 def test_video_is_drawn_frame_by_frame_with_one_noise(run: Any, poster: Path, tmp_path: Path) -> None:
@@ -71,3 +74,22 @@ def test_impossible_wishes_are_told_in_one_line(run: Any, poster: Path, tmp_path
     assert len(ran.err.splitlines()) == 1
     assert words[0] in ran.err
     assert not (tmp_path / "fine.png").exists()
+
+
+@pytest.mark.parametrize("word", ["--sampler dpm", "--steps 3", "--seed 7", "--samples 2"])
+@pytest.mark.parametrize("restorer", ["auto", "cellnet-s", "map"])
+def test_options_of_drawing_are_refused_where_nothing_is_drawn(
+    run: Any, poster: Path, tmp_path: Path, restorer: str, word: str
+) -> None:
+    ran = run(poster, "-o", tmp_path / "fine.png", "--restorer", restorer, *word.split())
+    assert ran.code == 2
+    assert f"expected --restorer diffusion with {word}" in ran.err
+    assert not (tmp_path / "fine.png").exists()
+
+
+@pytest.mark.parametrize(("command", "words"), [("restore", "default 5 of dpm"), ("palette", "default 27 of ddpm")])
+def test_help_states_what_is_drawn_when_nothing_is_said(command: str, words: str) -> None:
+    told = " ".join(command_parser(command).format_help().split())
+    assert words in told
+    assert f"{RESTORING_STEPS} of dpm" in told or command != "restore"
+    assert f"take their mean; default {RESTORING_SAMPLES}" in told or command != "restore"

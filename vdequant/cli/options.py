@@ -163,14 +163,26 @@ def _add_options_over_time(group: argparse._ArgumentGroup) -> None:
 
 
 def add_sampling_options(
-    parser: argparse.ArgumentParser, several: str = "draw so many pictures, and take their mean; default 1"
+    parser: argparse.ArgumentParser,
+    several: str = "draw so many pictures, and take their mean; default 4",
+    usual: str = "5 of dpm, which is the sampler then",
 ) -> None:
-    """How the restorer diffusion draws its pictures; ``several``: what becomes of several samples."""
+    """How the restorer diffusion draws its pictures.
+
+    Args:
+        several: what becomes of several samples.
+        usual: steps where neither their number nor the sampler is given.
+    """
     group = parser.add_argument_group("drawing, with --restorer diffusion")
     group.add_argument(
         "--sampler", choices=SAMPLERS, help="ddpm (as published), ddim, or dpm (DPM-Solver++) for fewer steps"
     )
-    group.add_argument("--steps", type=int, metavar="N", help="of the sampler; default 27 for ddpm, 20 ddim, 10 dpm")
+    group.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help=f"of the sampler; default {usual}; with --sampler 27 for ddpm, 20 ddim, 10 dpm",
+    )
     group.add_argument("--seed", type=int, metavar="N", help="of its noise; the same one gives the same picture")
     group.add_argument("--samples", type=int, metavar="N", help=several)
     group.add_argument(

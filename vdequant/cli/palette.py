@@ -53,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("-y", "--overwrite", action="store_true", help="replace an existing output")
     _add_palette_options(result)
     _add_work_options(result)
-    add_sampling_options(result, several="write so many pictures, NAME-1.png and so on; default 1; not for video")
+    add_sampling_options(
+        result, several="write so many pictures, NAME-1.png and so on; default 1; not for video", usual="27 of ddpm"
+    )
     _add_output_options(result)
     add_input_options(result)
     add_reporting_options(result)

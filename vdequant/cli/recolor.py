@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     group.add_argument("--feather", type=float, metavar="PX", help="the color sets in over so many pixels; default 1")
     group.add_argument("--bits", type=int, metavar="N", help="bits per sample, 8 or 16; default the input's own")
     group.add_argument("--max-pixels", type=int, metavar="N", help=f"refuse larger pictures; default {MOST_PIXELS}")
-    add_sampling_options(result, several="write so many pictures, NAME-1.png and so on; default 1")
+    add_sampling_options(result, several="write so many pictures, NAME-1.png and so on; default 1", usual="27 of ddpm")
     group = result.add_argument_group("where")
     group.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1; see vdequant devices")
     add_reporting_options(result)

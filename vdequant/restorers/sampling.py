@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vdequant.errors import UsageError
 from vdequant.settings import Settings
 
 SUPER27 = 27  # steps of the published schedule of ddpm
@@ -59,3 +60,11 @@ class Sampling:
     def count(self) -> int:
         """Of steps."""
         return self.steps or DEFAULT_STEPS[self.sampler]
+
+
+def check_drawn(settings: Settings, *, drawn: bool) -> None:
+    """Raise :class:`UsageError` for options of drawing where nothing is ``drawn``."""
+    told = {"--sampler": settings.sampler, "--steps": settings.steps, "--seed": settings.seed}
+    for option, value in (told | {"--samples": settings.samples}).items():
+        if value and not drawn:
+            raise UsageError(f"expected --restorer diffusion with {option} {value}; nothing is drawn without")

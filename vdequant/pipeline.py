@@ -67,8 +67,8 @@ class Summary:
     colors first, None where no codec was in the way. ``work_share``: the restorer's work, halos included, over that of
     restoring every frame whole; ``new_share``: the same, of pixels that could not be copied from what was restored
     before. ``kept_frames``: of ``frames``, those that an earlier run had finished; seconds, unique frames and shares
-    are of this run alone. ``damaged_frames``: pictures of the input that could not be decoded, or only in part; ``damage``:
-    that and what is missing in one line, "" for a whole input.
+    are of this run alone. ``damaged_frames``: pictures of the input that could not be decoded, or only in part;
+    ``damage``: that and what is missing in one line, "" for a whole input.
     Of live runs alone, see :class:`vdequant.live.Timing`: ``latency_median``, ``latency_slow`` and ``real_time``.
     """
 

@@ -9,7 +9,7 @@ import pytest
 
 from vdequant.cli.main import main
 from vdequant.cli.train import parser
-from vdequant.cli.train_dequantizernet import form_of
+from vdequant.cli.train_dequantizernet import discriminator_of, form_of
 
 NEEDED = ["dequantizernet", "--data", "x", "-o", "w.safetensors"]
 
@@ -26,6 +26,24 @@ def test_published_experiments_bring_their_settings(name: str, blocks: int, qual
     assert (spec.channels, spec.blocks, spec.norm, spec.long_skip) == (64, blocks, "batch", False)
     assert (settings.qualities, settings.epochs, settings.rate) == ((quality,), 50, 1e-4)
     assert settings.losses.describe() == "0.001 adversarial + 1 content"
+
+
+@pytest.mark.parametrize(
+    ("words", "widths", "transfer"),
+    [
+        (["--experiment", "alef"], (64, 128, 256, 512), "leaky-relu"),
+        (["--experiment", "phi", "--discriminator-transfer", "gelu"], (64, 128, 256, 512), "gelu"),
+        (["--form", "published"], (64, 128, 256, 512), "leaky-relu"),
+        (["--experiment", "alef", "--form", "shipped"], (16, 32, 64, 128), "leaky-relu"),
+        ([], (16, 32, 64, 128), "leaky-relu"),
+    ],
+)
+def test_what_is_published_is_trained_against_the_published_discriminator(
+    words: list[str], widths: tuple[int, ...], transfer: str
+) -> None:
+    args = parser().parse_args([*NEEDED, *words])
+    spec = discriminator_of(args, vars(args).get("experiment", "own"))
+    assert (spec.widths, spec.transfer) == (widths, transfer)
 
 
 def test_runs_of_ones_own_have_the_shipped_form_unless_told_otherwise() -> None:

@@ -59,6 +59,7 @@ def test_the_recipe_writes_weights_that_load_and_a_card(folder: Path, tmp_path: 
     card = asked.output.with_suffix(".md").read_text()
     assert "Experiment alef" in card
     assert "0.001 adversarial + 1 l1" in card
+    assert "Trained against a discriminator: widths (4,), transfer leaky-relu." in card
     assert f"q1 {trainer.best['q1']:.2f}" in card
     assert (tmp_path / "runs" / "alef" / "best.pt").exists()
 

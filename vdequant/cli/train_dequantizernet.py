@@ -12,7 +12,7 @@ from vdequant.cli.train_settings import check_files
 from vdequant.errors import UsageError
 
 if TYPE_CHECKING:
-    from vdequant.models.dequantizernet import GeneratorSpec
+    from vdequant.models.dequantizernet import DiscriminatorSpec, GeneratorSpec
     from vdequant.training.loop_dequantizernet import AdversarialSettings, AdversarialTrainer
 
 NAME = "dequantizernet"
@@ -51,6 +51,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--transfer", choices=("prelu", "relu", "leaky-relu", "gelu"), help="between layers (published: prelu)"
     )
+    group.add_argument(
+        "--discriminator-transfer",
+        choices=("prelu", "relu", "leaky-relu", "gelu"),
+        help="the same of what judges the pictures while it trains (published: leaky-relu)",
+    )
     group.add_argument("--epochs", type=int, metavar="N", help="length in passes over the tiles (50)")
     for option, (_, words) in LOSSES.items():
         flag = "--" + option.replace("_", "-")
@@ -63,18 +68,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Train, and say where the weights are."""
-    from vdequant.training.recipe_dequantizernet import (
-        SMALL_DISCRIMINATOR,
-        DequantizernetOrder,
-        start_of,
-        train_dequantizernet,
-    )
+    from vdequant.training.recipe_dequantizernet import DequantizernetOrder, start_of, train_dequantizernet
 
     experiment = getattr(args, "experiment", NAME)
     spec, settings = form_of(args, experiment)
     init = args.init or start_of(experiment, args.runs)
     order = DequantizernetOrder(
-        tuple(args.data), args.output, args.runs, settings, experiment, spec, SMALL_DISCRIMINATOR,
+        tuple(args.data), args.output, args.runs, settings, experiment, spec, discriminator_of(args, experiment),
         args.device, args.threads, init,
     )  # fmt: skip
 
@@ -102,8 +102,7 @@ def form_of(args: argparse.Namespace, experiment: str) -> tuple[GeneratorSpec, A
 
     check(args)
     given = vars(args)
-    known = EXPERIMENTS.get(experiment)
-    form = given.get("form", "published" if known else "shipped")
+    known, form = EXPERIMENTS.get(experiment), _form(args, experiment)
     spec = replace(FORMS[form], blocks=known.blocks) if known else FORMS[form]
     own: dict[str, Any] = {name: given[name] for name in ("channels", "blocks", "transfer") if name in given}
     if given.get("upsampling"):
@@ -118,6 +117,21 @@ def form_of(args: argparse.Namespace, experiment: str) -> tuple[GeneratorSpec, A
         chosen["qualities"] = tuple(given["quality"])
     weights = {name: given[option] for option, (name, _) in LOSSES.items() if option in given}
     return spec, replace(base, losses=replace(base.losses, **weights), **chosen)
+
+
+def _form(args: argparse.Namespace, experiment: str) -> str:
+    """A key of FORMS and DISCRIMINATORS."""
+    from vdequant.training.recipe_dequantizernet import EXPERIMENTS
+
+    return str(vars(args).get("form", "published" if experiment in EXPERIMENTS else "shipped"))
+
+
+def discriminator_of(args: argparse.Namespace, experiment: str) -> DiscriminatorSpec:
+    """The discriminator of the form that the words ask for, with the transfer function that they name."""
+    from vdequant.training.recipe_dequantizernet import DISCRIMINATORS
+
+    spec = DISCRIMINATORS[_form(args, experiment)]
+    return replace(spec, transfer=vars(args).get("discriminator_transfer", spec.transfer))
 
 
 def check(args: argparse.Namespace) -> None:

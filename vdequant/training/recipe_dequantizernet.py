@@ -33,6 +33,7 @@ SHIPPED = GeneratorSpec(
 )
 FORMS = {"published": PUBLISHED, "shipped": SHIPPED}
 SMALL_DISCRIMINATOR = DiscriminatorSpec((16, 32, 64, 128))
+DISCRIMINATORS = {"published": DiscriminatorSpec(), "shipped": SMALL_DISCRIMINATOR}
 MIXED = (1, 1, 5, 10, 10, 20, 30, 40, 50, 75)  # qualities of the shipped weights; two of them are drawn twice as often
 SHIPPED_SETTINGS = AdversarialSettings(
     qualities=MIXED,
@@ -174,7 +175,7 @@ CARD = """# {name}
 
 DequantizerNet (Geleta and Redondo 2022): a residual network that takes JPEG's artifacts out of pictures, blind to their
 quality. Experiment {experiment}: {parameters:,} parameters, {macs:,} multiply-accumulates a pixel, receptive radius
-{radius} pixels. Form: {form}.
+{radius} pixels. Form: {form}. Trained against a discriminator: {discriminator}.
 
 {data}
 - **Degradation**: JPEG of quality {qualities}, 4:2:0 (OpenCV's default), of crops at full and at reduced size.
@@ -197,6 +198,7 @@ def model_card(order: DequantizernetOrder, trainer: AdversarialTrainer) -> str:
         macs=spec.macs,
         radius=spec.radius,
         form=", ".join(f"{name} {value}" for name, value in asdict(spec).items()),
+        discriminator=", ".join(f"{name} {value}" for name, value in asdict(order.discriminator).items()),
         data=order.card or own_data(order.folders),
         qualities=", ".join(str(quality) for quality in sorted(set(settings.qualities))),
         start=f"from the weights of {order.init}, " if order.init else "",

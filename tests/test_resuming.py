@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 from vdequant.errors import UsageError
 from vdequant.frames import AlreadyDone, Frame, Layout, SegmentStart, SidePacket
+from vdequant.media.ffmpeg_cli import find_ffmpeg
 from vdequant.media.segment_store import MANIFEST
 from vdequant.pipeline import Plan, restore
 from vdequant.resuming import LONGEST, SHORTEST, Segments
@@ -125,6 +127,18 @@ def stop(source: Path, target: Path, after: int = 50, **changes: object) -> Stop
         restore(str(source), str(target), Settings(**(FAST | changes)), stopping)
     assert not target.exists()
     return stopping
+
+
+def test_a_job_on_raw_pictures_whose_palette_comes_once_goes_on(tmp_path: Path) -> None:
+    words = [find_ffmpeg(), "-v", "error", "-i", slow_clip(tmp_path / "in.mkv")]
+    subprocess.run([*words, "-c:v", "rawvideo", "-pix_fmt", "pal8", tmp_path / "in.avi"], check=True)
+    chosen = FAST | {"start": 2.0}
+    restore(str(tmp_path / "in.avi"), str(tmp_path / "whole.mkv"), Settings(**chosen))
+    stop(tmp_path / "in.avi", tmp_path / "cut.mkv", start=2.0)
+    assert restore(str(tmp_path / "in.avi"), str(tmp_path / "cut.mkv"), Settings(**chosen)).kept_frames > 0
+    shown = make.samples(tmp_path / "cut.mkv")
+    assert shown == make.samples(tmp_path / "whole.mkv")
+    assert all(any(pixels) for _, pixels in shown)
 
 
 @pytest.mark.parametrize("chosen", [{}, {"temporal": "lock"}, {"flicker": "blend"}, {"reuse": False}, {"vfr": True}])

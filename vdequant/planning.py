@@ -174,7 +174,8 @@ def suited_restorer(finding: Finding, stated: Quantizer | None, *, small: bool) 
         return "identity"
     if small:
         return "cellnet-s"
-    is_jpeg = isinstance(stated or finding.quantizer, JpegQuantizer) or (stated is None and finding.kind == "jpeg")
+    found = finding.kind == "jpeg" or isinstance(finding.quantizer, LikeJpeg)
+    is_jpeg = found if stated is None else isinstance(stated, JpegQuantizer)
     return FOR_JPEG if is_jpeg and FOR_JPEG in RESTORERS else "cellnet-m"
 
 

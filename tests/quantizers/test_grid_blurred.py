@@ -90,3 +90,10 @@ def test_art_of_few_edges_is_still_found() -> None:
     native[20:40, 8:72:5] = 120
     big = native.repeat_interleave(3, 0).repeat_interleave(3, 1)
     assert blurred_grid([noisy(big, 2.0)]) == Grid.of_scale((3, 3), 240, 180)
+
+
+def test_a_column_that_makes_a_width_even_is_no_native_pixel() -> None:
+    pictures = [boxed(noisy(nearest(picture, 144, 187), 1.0), (0, 0, 1, 0)) for picture in (art(), art(seed=1))]
+    grid = blurred_grid(pictures)
+    assert grid is not None
+    assert (grid.size, grid.borders) == ((40, 32), (0, 0, 1, 0))

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdequant.quantizers.borders import Borders, are_bars, find_borders, within_colors
+from vdequant.quantizers.borders import NARROWEST, Borders, are_bars, find_borders, find_pads, within_colors
 from vdequant.quantizers.grid import Axis, Grid, even_axis
 from vdequant.quantizers.grid_exact import LARGEST, SMALLEST_SIDE
 
@@ -172,8 +172,8 @@ def _axis(
         return Axis(0, whole)
     if before or after:
         back = None if colors is None else colors[::-1]
-        left = edge_near(profile, before, colors) if before else 0
-        right = size - edge_near(profile[::-1], after, back) if after else size
+        left = edge_near(profile, before, colors) if before >= NARROWEST else before
+        right = size - (edge_near(profile[::-1], after, back) if after >= NARROWEST else after)
         cut = [luma.narrow(dim, left, right - left) for luma in lumas]
         inner = _runs(profile[left : right - 1], cut, dim)
         if inner is not None or bars:
@@ -210,9 +210,12 @@ def blurred_grid(lumas: Sequence[Tensor], chromas: Sequence[Sequence[Tensor]] = 
     corners = [float(lumas[0][0, 0]), float(lumas[0][-1, -1])]
     sides = are_bars(borders.left, borders.right, width, corners)
     lines = are_bars(borders.top, borders.bottom, height, corners)
+    pads = find_pads(looked_at)
+    beside = borders.left or pads.left, borders.right or pads.right
+    above = borders.top or pads.top, borders.bottom or pads.bottom
     inner = [luma[borders.top : height - borders.bottom] for luma in looked_at]
     grid = Grid(
-        _axis(across, inner, 1, (borders.left, borders.right), bars=sides, colors=across_colors),
-        _axis(down, looked_at, 0, (borders.top, borders.bottom), bars=lines, colors=down_colors),
+        _axis(across, inner, 1, beside, bars=sides, colors=across_colors),
+        _axis(down, looked_at, 0, above, bars=lines, colors=down_colors),
     )
     return None if grid.size == grid.stored_size or not _is_square_enough(grid) else grid

@@ -22,6 +22,7 @@ from vdequant.quantizers.base import MARGIN, Cells, Quantizer, toward_cells
 from vdequant.quantizers.census import WHOLE
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
+from vdequant.quantizers.gray_palette import GrayPalette
 from vdequant.quantizers.grid import Box, Grid, part
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
@@ -317,9 +318,7 @@ def keep_drawn(
         kept = torch.where(drawn, y, restored)
         # A stored color may take a mean out of its cell; cells of single pixels have it in them.
         return cells.holding(kept, drawn, restored, margin_of(recipe)) if isinstance(cells, MeanCells) else kept
-    if isinstance(quantizer, SnappedQuantizer):
-        if quantizer.halved:  # what repeats there is what the codec did to color
-            return restored
+    if isinstance(quantizer, SnappedQuantizer | GrayPalette):
         quantizer = quantizer.inner
     if not isinstance(quantizer, PaletteQuantizer) or quantizer.palette.shape[-2] > DRAWN_COLORS:
         return restored

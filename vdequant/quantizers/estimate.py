@@ -30,6 +30,7 @@ from vdequant.quantizers.behind_codec import study, study_enlarged
 from vdequant.quantizers.census import Census, check_pictures, count_colors
 from vdequant.quantizers.dithering import is_dithered, levels_are_dithered
 from vdequant.quantizers.finding import Finding, Kind, finished, in_words
+from vdequant.quantizers.gray_palette import GrayPalette
 from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.grid_exact import exact_grid
 from vdequant.quantizers.known_palettes import palette_name
@@ -135,6 +136,13 @@ def _with_palette(census: Census) -> Finding:
     words = f"a palette of {len(palette.palette)} grays" if census.gray else palette.describe()
     words += f" of the {name}" if name else ""
     return replace(_found(census, "palette", palette, words), palette=name)
+
+
+def _of_grays(finding: Finding) -> Finding:
+    """With cells of levels where grays are not dithered; over dither a network for palettes mixes them better."""
+    if not finding.gray or finding.dithered or not isinstance(finding.quantizer, PaletteQuantizer):
+        return finding
+    return replace(finding, quantizer=GrayPalette(finding.quantizer))
 
 
 def _without_structure(census: Census, lossy_codec: bool, stored_bits: int) -> Finding:
@@ -244,7 +252,7 @@ def estimate(
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
     if finding.kind != "fine":
         found = dither.between_levels if finding.kind == "lattice" else dither.between_colors
-        finding = replace(finding, dithered=found)
+        finding = _of_grays(replace(finding, dithered=found))
     if finding.dithered and finding.kind == "lattice":
         finding = _between_what_occurs(finding, census)
     return finished(replace(finding, grid=grid), native)

@@ -8,6 +8,7 @@
     else lossy codec, or 8-bit YUV:
              clean colors can be told behind it .................... lattice or palette, to be snapped to
              else .................................................. lossy: each value to within a tolerance
+    else few levels, and chance does not explain their distances .... lattice
     else ........................................................... fine: nothing coarser than the stored depth
 
 Two things cannot be seen and are not guessed: whether a lossless file holds what a lossy codec had decoded (but for
@@ -40,6 +41,7 @@ from vdequant.quantizers.ordered import is_shaded
 from vdequant.quantizers.own_palettes import OwnPalettes, have_own_palettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.scattered import are_scattered
+from vdequant.quantizers.spaced_levels import spaced_levels
 from vdequant.quantizers.tiling import drawn_from_tiles
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -153,6 +155,9 @@ def _without_structure(census: Census, lossy_codec: bool, stored_bits: int) -> F
     if stored_bits > 8 and not census.whole:
         step = ToleranceQuantizer(0.5 / ((1 << stored_bits) - 1))
         return _found(census, "fine", step, f"fine {stored_bits}-bit color, nothing coarser found")
+    if (levels := spaced_levels(census)) is not None:
+        words = f"levels at distances of their own, {len(census.counts)} colors seen"
+        return _found(census, "lattice", UniformQuantizer(levels), words)
     words = "fine 8-bit color, nothing coarser found"
     if 2 <= len(census.counts) <= INDEXED and census.pixels >= PIXELS_PER_INDEX * len(census.counts):
         words = f"no lattice; {len(census.counts)} colors, as indexed art with changing palettes has"

@@ -12,7 +12,7 @@ import pytest
 
 import vdequant
 from vdequant.cli import COMMANDS
-from vdequant.cli.main import command_parser
+from vdequant.cli.main import command_parser, main
 from vdequant.quantizers import QUANTIZERS
 from vdequant.restorers import RESTORERS
 
@@ -76,13 +76,44 @@ def test_the_readme_has_command_lines_to_check() -> None:
 
 def test_the_python_of_the_readme_uses_names_that_exist() -> None:
     trees = [ast.parse(block) for block in blocks("python")]
-    names = {
-        n.attr
-        for t in trees
-        for n in ast.walk(t)
-        if isinstance(n, ast.Attribute) and ast.unparse(n.value) == "vdequant"
-    }
-    assert {"restore", "probe"} <= names <= set(vdequant.__all__)
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    used = {(ast.unparse(node.value), node.attr) for node in nodes if isinstance(node, ast.Attribute)}
+    names = {name for module, name in used if module == "vdequant" and f"vdequant.{name}" not in imported}
+    assert {"restore", "probe", "restore_frames"} <= names <= set(vdequant.__all__)
+    gym = pytest.importorskip("vdequant.gym", exc_type=ImportError)
+    wrappers = {name for module, name in used if module == "vdequant.gym"}
+    assert {"RestoreObservation", "RecordRestored"} <= wrappers <= set(vars(gym))
+    assert "vdequant.gym" in imported
+
+
+def test_rows_of_a_table_have_as_many_cells_as_its_head() -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", README, flags=re.MULTILINE):
+        counts = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+        assert len(counts) == 1, table
+
+
+def test_nothing_is_installed_from_where_there_is_no_release() -> None:
+    files = [ROOT / "README.md", *(ROOT / "vdequant").rglob("*.py"), *(ROOT / "samples").rglob("*.md")]
+    assert [path for path in files if re.search(r"pip install '?vdequant", path.read_text(encoding="utf-8"))] == []
+
+
+def words_of(line: str) -> list[str]:
+    """What a shell in a folder with ``samples`` makes of a command line."""
+    found = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in shlex.split(line)[1:]]
+    return [word for words in found for word in words]
+
+
+# hours, minutes of training, and what ends with Ctrl-C
+LONG = ("vdequant evaluate diffusion-tables", "vdequant train", "vdequant watch")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line in vdequant_commands() if not line.startswith(LONG)])
+def test_a_command_line_of_the_readme_works(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    monkeypatch.chdir(tmp_path)
+    assert main(words_of(line)) == 0
 
 
 def test_continuous_integration_runs_the_readmes_test_command() -> None:

@@ -249,5 +249,5 @@ def test_without_gymnasium_the_import_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == (
-        "ImportError: vdequant.gym needs Gymnasium: pip install 'vdequant[gym]'"
+        "ImportError: vdequant.gym needs Gymnasium: pip install '.[gym]' in a checkout"
     )

@@ -3,7 +3,7 @@
     env = vdequant.gym.RestoreObservation(stable_retro.make("Airstriker-Genesis-v0"), "3-3-3")
     env = vdequant.gym.RecordRestored(gymnasium.make("ALE/Enduro-v5", frameskip=1), "episodes")
 
-Needs ``pip install 'vdequant[gym]'``; nothing else of vdequant imports Gymnasium.
+Needs ``pip install '.[gym]'`` in a checkout; nothing else of vdequant imports Gymnasium.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ try:
     from gymnasium.spaces import Box
     from gymnasium.utils import RecordConstructorArgs
 except ImportError as error:
-    raise ImportError("vdequant.gym needs Gymnasium: pip install 'vdequant[gym]'") from error
+    raise ImportError("vdequant.gym needs Gymnasium: pip install '.[gym]' in a checkout") from error
 
 from vdequant.checks import check_choice
 from vdequant.errors import UsageError

@@ -263,3 +263,10 @@ def test_an_error_in_a_process_of_its_own_is_one_line(tmp_path: Path, run_proces
     ran = run_process(source, "-o", tmp_path / "out.mp4")
     assert ran.code == 1
     assert "text.mp4" in the_line(ran.err)
+
+
+@pytest.mark.parametrize(("words", "told"), [(("help",), "[restore] INPUT"), (("help", "probe"), "vdequant probe")])
+def test_help_is_asked_for_by_that_word_as_well(run: Any, words: tuple[str, ...], told: str) -> None:
+    ran = run(*words)
+    assert ran.code == 0
+    assert told in ran.out.splitlines()[0]

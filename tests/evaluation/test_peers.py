@@ -140,5 +140,5 @@ def test_without_spandrel_its_extra_is_named(monkeypatch: pytest.MonkeyPatch, tm
         raise ImportError(name)
 
     monkeypatch.setattr("vdequant.restorers.community.import_module", absent)
-    with pytest.raises(ModelError, match=r"vdequant\[community\]"):
+    with pytest.raises(ModelError, match=r"'\.\[community\]'"):
         CommunityNetwork(weights(tmp_path / "net.safetensors", scale=1))

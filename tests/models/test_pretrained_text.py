@@ -48,7 +48,7 @@ def test_a_damaged_file_is_refused(base: PretrainedBase, tmp_path: Path) -> None
 def test_what_to_install_is_said(base: PretrainedBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(
-        ModelError, match=r"expected transformers .* pip install 'vdequant\[bases\]', or put empty_text"
+        ModelError, match=r"expected transformers .* pip install '\.\[bases\]' in a checkout, or put empty_text"
     ):
         empty_text(base, tmp_path)
 

@@ -129,7 +129,7 @@ def test_without_spandrel_or_with_a_torchvision_that_does_not_fit_the_remedy_is_
 
     path = network()
     monkeypatch.setattr("vdequant.restorers.community.import_module", absent)
-    with pytest.raises(ModelError, match=r"pip install 'vdequant\[community\]'"):
+    with pytest.raises(ModelError, match=r"pip install '\.\[community\]' in a checkout"):
         CommunityRestorer(path)
     monkeypatch.setattr("vdequant.restorers.community.import_module", unfit)
     with pytest.raises(ModelError, match=r"expected torchvision to fit torch .*nms does not exist$"):

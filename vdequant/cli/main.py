@@ -106,11 +106,16 @@ def _check_first(word: str) -> None:
 def _parse(words: list[str]) -> Namespace:
     """Split off the command, which may be left out, and parse the rest."""
     default = next(iter(COMMANDS))
-    words = _names_behind_dashes(words)
+    words = _asking_for_help(_names_behind_dashes(words))
     if words and words[0] not in COMMANDS:
         _check_first(words[0])
     name, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else (default, words)
     return command_parser(name).parse_intermixed_args(rest)
+
+
+def _asking_for_help(words: list[str]) -> list[str]:
+    """``help`` and ``help COMMAND``, as many programs have them, as ``--help``; a file of that name stays an input."""
+    return [*words[1:2], "--help"] if words[:1] == ["help"] and not os.path.lexists("help") else words
 
 
 def _silence_streams() -> None:

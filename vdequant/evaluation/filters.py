@@ -76,7 +76,9 @@ def tv(stored: Stored, setting: Setting) -> Pictures:
     try:
         denoise = import_module("skimage.restoration").denoise_tv_chambolle
     except ImportError as error:
-        raise InputError("expected scikit-image for the peer tv, found none: pip install scikit-image") from error
+        raise InputError(
+            "expected scikit-image for the peer tv, found none: pip install '.[evaluate]' in a checkout"
+        ) from error
 
     def work(picture: Pictures) -> Pictures:
         smooth = denoise(picture / 255.0, weight=setting[0], channel_axis=2, max_num_iter=TV_ROUNDS)

@@ -59,8 +59,8 @@ def _asked(name: str, beside: Path) -> Tensor:
         transformers: Any = import_module("transformers")
     except ImportError as error:
         raise ModelError(
-            f"expected transformers to read the text encoder of {name}, found none: pip install 'vdequant[bases]', "
-            f"or put {FILE} into {beside}"
+            f"expected transformers to read the text encoder of {name}, found none: pip install '.[bases]' "
+            f"in a checkout, or put {FILE} into {beside}"
         ) from error
     try:
         return _answer(transformers, kind, folder)

@@ -44,7 +44,7 @@ def _spandrel(path: Path) -> Any:
         return import_module("spandrel")
     except ImportError as error:
         raise ModelError(
-            f"expected spandrel to run {path.name}, found none: pip install 'vdequant[community]'"
+            f"expected spandrel to run {path.name}, found none: pip install '.[community]' in a checkout"
         ) from error
     except RuntimeError as error:
         why = str(error).splitlines()[0]

@@ -58,6 +58,27 @@ def test_array_and_tensor_give_the_same_values() -> None:
         np.testing.assert_array_equal(tensor.movedim(0, -1).numpy(), vdequant.quantize(x, to))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_tensors_of_codes_are_taken_as_arrays_are(kind: str) -> None:
+    x = array(kind)
+    tensor = torch.from_numpy(x).movedim(-1, 0)
+    coarse = vdequant.quantize(tensor, "m=4")
+    assert coarse.dtype == tensor.dtype
+    np.testing.assert_array_equal(coarse.movedim(0, -1).numpy(), vdequant.quantize(x, "m=4"))
+    fine = vdequant.dequantize(tensor, "m=4", restorer="deband", device="cpu")
+    assert fine.dtype == torch.float32
+    expected = vdequant.dequantize(x, "m=4", restorer="deband", device="cpu")
+    np.testing.assert_array_equal(fine.movedim(0, -1).numpy(), expected)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_arrays_of_another_byte_order_are_read(kind: str) -> None:
+    x = array(kind)
+    np.testing.assert_array_equal(
+        vdequant.quantize(x.astype(x.dtype.newbyteorder(">")), "m=4"), vdequant.quantize(x, "m=4")
+    )
+
+
 def test_dither_may_be_said_either_way() -> None:
     x = array("uint8")
     np.testing.assert_array_equal(vdequant.quantize(x, "m=3", dither="fs"), vdequant.quantize(x, "m=3+fs"))
@@ -126,7 +147,7 @@ def test_gray_that_becomes_colored_is_refused_with_the_remedy() -> None:
         (np.full((4, 4, 3), 200.0), r"\[0, 1\], got 200 to 200; divide"),
         (np.full((4, 4, 3), np.nan), "got nan"),
         (torch.zeros(4, 4, 3), r"got a tensor of \(4, 4, 3\)"),
-        (torch.zeros(3, 4, 4, dtype=torch.uint8), "got torch.uint8"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "got torch.int64"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(x: object, words: str) -> None:
@@ -139,6 +160,7 @@ def test_what_is_no_picture_is_refused_in_one_line(x: object, words: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"restorer": "waifu"}, "cellnet-m"), ({"fidelity": 2.0}, "fidelity"), ({"quantizer": "mp3"}, "m=LEVELS"),
+     ({"fidelity": "1"}, "fidelity between 0 and 1, got '1'"), ({"quantizer": None}, "as text, .* got None"),
      ({"device": "tpu"}, "cuda")],
 )  # fmt: skip
 def test_options_that_do_not_exist_are_refused(changes: dict[str, object], words: str) -> None:

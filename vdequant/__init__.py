@@ -81,7 +81,7 @@ def quantize(x: Array, to: str = "5-5-5", *, dither: str = "none", seed: int = 0
 
     Args:
         x: NumPy ``(H, W)`` gray, ``(H, W, 3)`` or ``(N, H, W, 3)``, as uint8, uint16 or floats in [0, 1]; or a torch
-            tensor ``(3, H, W)`` or ``(N, 3, H, W)`` of floats in [0, 1].
+            tensor ``(3, H, W)`` or ``(N, 3, H, W)`` of the same types.
         to: what shall be lost, in the words of ``--to``: "m=8", "5-6-5/shift", "palette:16", "jpeg:10", "nes".
             A palette is made for all pictures together.
         dither: "none", "fs", "atkinson", "jarvis", "bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise",
@@ -110,7 +110,9 @@ def dequantize(
         quantizer: what was lost, in the words of ``--quantizer``; "auto" finds it out.
         restorer: "auto", or a name of the README's table.
         fidelity: 1: the result is moved into the cells of ``x``, so that quantizing it gives ``x`` again; where ``x``
-            is dithered, or looks so, cells bind local means instead; 0: trust the restorer alone.
+            is dithered, or looks so, cells bind local means instead; machines that choose the colors of each block anew
+            ("c64", "msx", ...) may choose others for the result (1 % of a C64 picture's samples); 0: trust the restorer
+            alone.
         device: "auto", "cpu", "cuda" or "cuda:1".
 
     Returns:

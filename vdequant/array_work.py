@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vdequant.checks import check_fraction
+from vdequant.errors import UsageError
 from vdequant.frame_work import Recipe, keep_drawn, restore_native
 from vdequant.frames import Layout
 from vdequant.planning import fitting_grid, overruled, suited_restorer
@@ -89,6 +90,8 @@ class Wishes:
         Raises:
             UsageError: for a name or number that does not exist.
         """
+        if not isinstance(quantizer, str):
+            raise UsageError(f'expected quantizer as text, such as "auto" or "m=8", got {quantizer!r}')
         check_restorer(restorer, "auto")
         check_fraction(fidelity, "fidelity")
         request, engine = parse_quantizer(quantizer), choose_engine(device)

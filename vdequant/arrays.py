@@ -18,6 +18,7 @@ from vdequant.quantizers.threshold import gray
 Array = TypeVar("Array", "NDArray[Any]", Tensor)
 
 DEPTHS = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}
+TENSOR_DEPTHS = {torch.uint8: 8, torch.uint16: 16}
 SHAPES = "(H, W), (H, W, 3) or (N, H, W, 3) as NumPy array, or (3, H, W) or (N, 3, H, W) as tensor"
 
 
@@ -31,12 +32,16 @@ class Pictures:
     @property
     def bits(self) -> int:
         """Depth of the samples; 16 for floating point, which may hold anything."""
-        return 16 if isinstance(self.given, Tensor) else DEPTHS.get(self.given.dtype, 16)
+        if isinstance(self.given, Tensor):
+            return TENSOR_DEPTHS.get(self.given.dtype, 16)
+        return DEPTHS.get(self.given.dtype, 16)
 
     def back(self, x: Tensor, *, floats: bool) -> NDArray[Any] | Tensor:
         """``(N, 3, H, W)`` in the shape of what was given; ``floats``: as float32 instead of its own type."""
         if isinstance(self.given, Tensor):
             shaped = x.reshape(self.given.shape)
+            if self.given.dtype in TENSOR_DEPTHS and not floats:
+                shaped = (shaped.double() * ((1 << self.bits) - 1)).round()
             return shaped.to(self.given.device, torch.float32 if floats else self.given.dtype)
         if self.given.ndim == 2:
             if not (torch.equal(x[:, 0], x[:, 1]) and torch.equal(x[:, 0], x[:, 2])):
@@ -62,6 +67,7 @@ def taken_from(x: NDArray[Any] | Tensor) -> Pictures:
     if isinstance(x, Tensor):
         return Pictures(_from_tensor(x), x)
     if isinstance(x, np.ndarray):
+        x = x.astype(x.dtype.newbyteorder("="), copy=False)  # files of another byte order come back in this machine's
         return Pictures(_from_array(x), x)
     raise UsageError(f"expected pictures of shape {SHAPES}, got {type(x).__name__}; np.asarray(x) may make one")
 
@@ -69,9 +75,12 @@ def taken_from(x: NDArray[Any] | Tensor) -> Pictures:
 def _from_tensor(x: Tensor) -> Tensor:
     if x.ndim not in (3, 4) or x.shape[-3] != 3 or x.numel() == 0:
         raise UsageError(f"expected {SHAPES}, got a tensor of {tuple(x.shape)}")
-    if not x.is_floating_point():
-        raise UsageError(f"expected a tensor of floats in [0, 1], got {x.dtype}; divide 8-bit codes by 255")
-    return _in_range((x if x.ndim == 4 else x[None]).detach().to("cpu", torch.float32))
+    if x.dtype not in TENSOR_DEPTHS and not x.is_floating_point():
+        raise UsageError(f"expected a tensor of uint8, uint16 or floats in [0, 1], got {x.dtype}")
+    values = (x if x.ndim == 4 else x[None]).detach().cpu()
+    if x.dtype in TENSOR_DEPTHS:
+        return (values.double() / ((1 << TENSOR_DEPTHS[x.dtype]) - 1)).float()
+    return _in_range(values.float())
 
 
 def _from_array(x: NDArray[Any]) -> Tensor:

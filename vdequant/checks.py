@@ -30,8 +30,12 @@ def check_same_shape(a: Tensor, b: Tensor, names: str = "a, b") -> None:
 
 def check_fraction(value: float, name: str) -> float:
     """Return ``value`` when it lies in [0, 1]; raise :class:`UsageError` otherwise."""
-    if not 0.0 <= value <= 1.0:
-        raise UsageError(f"expected {name} between 0 and 1, got {value}")
+    try:
+        inside = 0.0 <= value <= 1.0
+    except TypeError:  # no number at all
+        inside = False
+    if not inside:
+        raise UsageError(f"expected {name} between 0 and 1, got {value!r}")
     return value
 
 

@@ -58,3 +58,12 @@ def test_it_looks_like_pillows() -> None:
 def test_pictures_of_a_batch_do_not_mix() -> None:
     x = np.random.default_rng(2).random((2, 3, 8, 8), dtype=np.float32)
     np.testing.assert_array_equal(diffuse(x, halves, FLOYD_STEINBERG)[1:], diffuse(x[1:], halves, FLOYD_STEINBERG))
+
+
+def test_jarvis_weights_are_the_published_matrix() -> None:
+    """Jarvis, Judice and Ninke 1976: over 48."""
+    matrix = np.zeros((3, 5), np.int64)
+    for down, right, weight in KERNELS["jarvis"].taps:
+        matrix[down, right + 2] = weight
+    assert matrix.tolist() == [[0, 0, 0, 7, 5], [3, 5, 7, 5, 3], [1, 3, 5, 3, 1]]
+    assert KERNELS["jarvis"].divisor == 48

@@ -102,3 +102,8 @@ def test_a_cut_drops_the_lowest_bits_and_repeats_the_others() -> None:
 def test_no_share_and_almost_all_are_refused(percent: int) -> None:
     with pytest.raises(UsageError, match="expected 1 to 87 percent"):
         bits_after_cut(percent)
+
+
+def test_a_cell_holds_its_lower_border_and_not_its_upper_one() -> None:
+    cells = UniformQuantizer.of_levels(4).cells(row(0.375, 0.375, 0.875, 0.125))
+    assert cells.contains(row(0.25, 0.5, 1.0, 0.0))[0, 0, 0].tolist() == [True, False, True, True]

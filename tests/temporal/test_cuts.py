@@ -39,3 +39,9 @@ def test_a_sprite_is_no_cut() -> None:
 
 def test_another_size_begins_a_shot() -> None:
     assert starts([place(1), place(1)[..., :32]]) == [0, 1]
+
+
+def test_what_differs_no_more_than_the_motion_before_is_no_cut() -> None:
+    shaking = [place(1, shift=48 * (moment % 2)) for moment in range(20)]
+    assert starts([*shaking, place(1, light=0.6)]) == [0]
+    assert starts([*[place(1, shift=48)] * 20, place(1, light=0.6)]) == [0, 20]

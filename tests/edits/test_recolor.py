@@ -65,3 +65,13 @@ def test_the_mean_color_leaves_the_luma() -> None:
 def test_an_empty_mask_is_refused() -> None:
     with pytest.raises(UsageError, match="empty"):
         recolor(torch.rand(1, 3, 8, 8), torch.zeros(1, 1, 8, 8), BLUE)
+
+
+def test_what_lies_in_the_shade_is_as_much_less_colorful_as_it_is_darker() -> None:
+    x = torch.full((1, 3, 8, 16), 0.6)
+    x[..., 8:] = 0.3
+    color = torch.tensor([0.55, 0.4, 0.4]).view(1, 3, 1, 1)
+    painted = recolor(x, torch.ones(1, 1, 8, 16), color, texture="L")
+    luma = luma_of(painted)
+    strength = (painted - luma).norm(dim=1)[0, 0]
+    assert float(strength[8] / strength[0]) == pytest.approx(float(luma[0, 0, 0, 8] / luma_of(color)), rel=0.01)

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from vdequant.quantizers.base import Cells
+from vdequant.quantizers.jpeg import JpegQuantizer
+from vdequant.quantizers.jpeg_grid import grid_of
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.restorers.base import Needs
@@ -72,6 +74,22 @@ def test_turned_cells_project_and_contain_like_the_cells_they_are_of() -> None:
     assert torch.equal(turned.project(view.of(x)), view.of(cells.project(x)))
     assert torch.equal(turned.contains(view.of(x)), view.of(cells.contains(x)))
     assert torch.equal(turned.room, view.of(cells.room))
+
+
+def test_a_jpegs_tables_and_its_blocks_of_color_turn_with_the_picture() -> None:
+    cells = JpegQuantizer(30, "422").cells(torch.rand(1, 3, 16, 32))
+    upright, mirrored, turned = (
+        grid_of(ViewedCells(cells, view))
+        for view in (View(False, False, False), View(False, True, False), View(True, False, False))
+    )
+    assert upright is not None
+    assert mirrored is not None
+    assert turned is not None
+    assert (upright.across, upright.down) == (mirrored.across, mirrored.down) == (turned.down, turned.across)
+    assert upright.across != upright.down
+    assert torch.equal(mirrored.luma, upright.luma)
+    assert torch.equal(turned.luma, upright.luma.T)
+    assert not torch.equal(turned.luma, upright.luma)
 
 
 def test_sizes_suit_mirrored_blocks() -> None:

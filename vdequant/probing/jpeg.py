@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vdequant.frames import JpegCoding
-from vdequant.media.jpeg_header import read_coding
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.jpeg import NAMES, JpegQuantizer
 from vdequant.quantizers.jpeg_codec import nearest_quality, tables_of
@@ -48,15 +46,6 @@ def of_coding(coding: JpegCoding) -> Jpeg:
     standard = torch.equal(own[0], luma) and (coding.gray or torch.equal(own[1], chroma))
     sampling = "" if coding.gray or coding.trouble else NAMES[coding.subsampling]
     return Jpeg(quality, sampling=sampling, standard=standard)
-
-
-def of_file(path: str) -> Jpeg | None:
-    """Quality and chroma of a JPEG file, from its header; None when it is none."""
-    try:
-        coding = read_coding(Path(path).read_bytes())
-    except OSError:
-        return None
-    return None if coding is None else of_coding(coding)
 
 
 def blind(lumas: Sequence[Tensor]) -> Jpeg | None:

@@ -22,7 +22,6 @@ from vdequant.models.cellnet_weights import read_cellnet
 from vdequant.models.weights import packaged
 
 Extractor = Literal["auto", "vgg19", "cellnet-m"]
-EXTRACTORS: tuple[Extractor, ...] = ("auto", "vgg19", "cellnet-m")
 
 HUB_FILE = "vgg19-dcbb9e9d.pth"  # as torchvision and timm's older releases download it
 TIMM_FOLDER = "models--timm--vgg19.tv_in1k"  # of Hugging Face's cache

@@ -70,6 +70,16 @@ def test_more_crops_lose_little_near_the_end() -> None:
     assert shares[0] + 0.06 < shares[1] < 0.7
 
 
+def test_the_judge_learns_from_real_pairs_as_well_as_from_made_ones(tmp_path: Path) -> None:
+    pair, learned = pairs().batch(2, 1), []
+    for number, target in enumerate((pair.target, -pair.target)):
+        torch.manual_seed(0)
+        trainer = trainer_in(tmp_path / str(number))
+        trainer.step(replace(pair, target=target))
+        learned.append(torch.cat([weight.detach().flatten() for weight in trainer.judge.parameters()]))
+    assert not torch.equal(*learned)
+
+
 def test_colors_of_pairs_are_those_of_the_pictures() -> None:
     colors, pictures = pairs(2).batch(2, 1), pairs(3).batch(2, 1)
     torch.testing.assert_close(disentangle((pictures.target + 1) / 2)[1], colors.target, rtol=0, atol=1e-5)

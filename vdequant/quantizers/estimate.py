@@ -141,8 +141,11 @@ def _with_palette(census: Census) -> Finding:
 
 
 def _of_grays(finding: Finding) -> Finding:
-    """With cells of levels where grays are not dithered; over dither a network for palettes mixes them better."""
-    if not finding.gray or finding.dithered or not isinstance(finding.quantizer, PaletteQuantizer):
+    """With cells of levels where grays are not dithered; over dither a network for palettes mixes them better.
+
+    Black and white alone lost 0.3 and 1.0 dB of two photographs so, and won 3.9 of a game screen.
+    """
+    if not finding.gray or finding.dithered or finding.colors <= 2 or not isinstance(finding.quantizer, PaletteQuantizer):
         return finding
     return replace(finding, quantizer=GrayPalette(finding.quantizer))
 

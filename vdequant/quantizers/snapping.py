@@ -176,6 +176,7 @@ class SnappedQuantizer:
             that a capture is restored as the picture before its codec would be.
         source: what hides the clean colors.
         halved: all other colors were stored at half the size, see :class:`~vdequant.quantizers.video.VideoQuantizer`.
+            Those are the cells of clean colors as well then, unless they are kept: a color may be taken for another.
         kept: the clean colors are the artist's, and stay.
     """
 
@@ -220,9 +221,12 @@ class SnappedQuantizer:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         return self.inner.straight_through(x)
 
-    def cells(self, y: Tensor) -> MixedCells:
-        """The inner cell of each clean color, the tolerance around each other one."""
-        clean, loose = self.clean(y), self.loose.cells(y)
+    def cells(self, y: Tensor) -> MixedCells | VideoCells:
+        """The inner cell of each clean color, those of the codec around each other one."""
+        loose = self.loose.cells(y)
+        if isinstance(loose, VideoCells) and not self.kept:
+            return loose
+        clean = self.clean(y)
         if isinstance(loose, VideoCells):
             loose = replace(loose, movable=~clean)
         return MixedCells(self.inner.cells(y), loose, clean, self.lossy, self.kept)

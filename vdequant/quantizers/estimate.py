@@ -145,7 +145,12 @@ def _of_grays(finding: Finding) -> Finding:
 
     Black and white alone lost 0.3 and 1.0 dB of two photographs so, and won 3.9 of a game screen.
     """
-    if not finding.gray or finding.dithered or finding.colors <= 2 or not isinstance(finding.quantizer, PaletteQuantizer):
+    if (
+        not finding.gray
+        or finding.dithered
+        or finding.colors <= 2
+        or not isinstance(finding.quantizer, PaletteQuantizer)
+    ):
         return finding
     return replace(finding, quantizer=GrayPalette(finding.quantizer))
 

@@ -45,8 +45,9 @@ PALETTES = """palettes of 4..256 colors by median cut, k-means, octree and fixed
   channel was dithered to 2 to 22 levels by itself (Floyd-Steinberg, Atkinson, Jarvis, Bayer, checkerboard), a share of
   them with text over them that stays; made-up screens of pixel art as their own truth, so that flat art is left
   alone"""
-CODEC = """x264, x265, VP9 and MPEG-4 from visually lossless to coarse, mostly 4:2:0, as short clips that stand
-  still or move, of pictures as they are, in few colors, quantized to 4 to 6 bits, or with noise; made-up screens of
+CODEC = """x264, x265, VP9 and MPEG-4 from visually lossless to coarse, mostly 4:2:0 with chroma centered, left or
+  top left, as short clips that stand still or move, of pictures as they are, in few colors, quantized to 4 to 6 bits,
+  with noise, or with grain that is truth; photographs whose color lies up to 0.8 pixels beside luma; made-up screens of
   pixel art; synthetic gradients"""
 # subject -> what the network is for, and what it learned
 SUBJECTS = {

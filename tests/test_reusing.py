@@ -259,7 +259,7 @@ def test_squares_of_a_video_codecs_cells_are_kept_whole(name: str, step: int) ->
 def test_snapped_pixels_beside_those_of_a_video_codec_are_reused_to_the_last_bit(name: str) -> None:
     colors = torch.rand(40, 3, generator=torch.Generator().manual_seed(5)).mul(255).round() / 255
     palette = PaletteQuantizer(colors)
-    snapped = SnappedQuantizer(colors[:30], palette, 4 / 255, 0.8, halved=True, kept=True)
+    snapped = SnappedQuantizer(colors[:30], palette, 4 / 255, 0.8, halved=True)
     recipe, frames = recipe_of(name, quantizer=snapped), frames_of(lambda t: scrolling(t, 4), palette, count=4)
     written, _ = through(recipe, frames)
     assert all(torch.equal(a, in_full(recipe, frame)) for a, frame in zip(written, frames, strict=True))

@@ -26,6 +26,7 @@ from vdequant.quantizers.snapping import SnappedQuantizer
 from vdequant.quantizers.spec import Request, parse_quantizer, resolve
 from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.unknown_threshold import UnknownThreshold
+from vdequant.quantizers.video import VideoQuantizer
 from vdequant.quantizers.webp_source import LikeJpeg, with_step
 from vdequant.restorers import RESTORERS, check_restorer
 from vdequant.restorers.base import Costly
@@ -106,7 +107,7 @@ class Plan:
             return (
                 "the codec's steps are known, and DCT coefficients may move as far as those of a JPEG that lost as much"
             )
-        if finding.kind == "lossy":
+        if finding.kind == "lossy" or isinstance(finding.quantizer, VideoQuantizer):
             return "the codec hides what was there before, so every value may move within the tolerance, no farther"
         if finding.kind == "jpeg":
             return "every DCT coefficient of a JPEG stands for the values up to half a step of its table away"

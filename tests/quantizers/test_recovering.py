@@ -67,8 +67,16 @@ def test_at_its_own_size_in_420_doubtful_pixels_are_left_to_the_network_for_code
     clip(tmp_path / "in.mp4", NES, (1, 1), crf=12)
     finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
     assert isinstance(finding.quantizer, SnappedQuantizer)
-    assert (finding.drawn, finding.quantizer.halved, finding.quantizer.kept) == (True, True, True)
+    assert (finding.drawn, finding.quantizer.halved) == (True, True)
     assert suited_restorer(finding, None, small=True) == "cellnet-s"
+
+
+def test_at_its_own_size_in_420_colors_of_a_lattice_are_snapped_to_but_not_held(tmp_path: Path) -> None:
+    clip(tmp_path / "in.mp4", LATTICE, (1, 1), crf=12)
+    finding = study(read(tmp_path / "in.mp4"), lossy_codec=True, assumed_matrix=True)
+    assert finding.kind == "lattice"
+    assert finding.recovery is not None
+    assert isinstance(finding.quantizer, VideoQuantizer)
 
 
 def test_the_palette_of_a_machine_is_named(tmp_path: Path) -> None:

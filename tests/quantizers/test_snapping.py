@@ -4,9 +4,9 @@ import torch
 
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.palette import PaletteQuantizer
-from vdequant.quantizers.snapping import MixedCells, Snap, SnappedQuantizer, halves_color
+from vdequant.quantizers.snapping import Snap, SnappedQuantizer, halves_color
 from vdequant.quantizers.uniform import UniformQuantizer
-from vdequant.quantizers.video import VideoCells, VideoQuantizer
+from vdequant.quantizers.video import VideoQuantizer
 
 RGB = Layout(4, 4)
 COLORS = torch.tensor([[0, 0, 0], [99, 99, 99], [255, 247, 239]]) / 255
@@ -88,9 +88,9 @@ def test_where_color_was_halved_only_doubtful_pixels_have_the_cells_of_that() ->
     y = COLORS[torch.randint(3, (17 * 14,), generator=generator)].T.reshape(1, 3, 17, 14).contiguous()
     doubtful = torch.rand(1, 1, 17, 14, generator=generator) < 0.33
     y = torch.where(doubtful, torch.rand(y.shape, generator=generator) * 0.9, y)
-    quantizer = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, 0.7, halved=True, kept=True)
+    quantizer = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, 0.7, halved=True)
     cells = quantizer.cells(y)
-    assert isinstance(cells, MixedCells)
+    assert quantizer.period == VideoQuantizer(4 / 255).period
     assert halves_color(cells)
     found = cells.project(torch.rand(y.shape, generator=generator))
     assert cells.contains(found).all()
@@ -100,17 +100,10 @@ def test_where_color_was_halved_only_doubtful_pixels_have_the_cells_of_that() ->
     assert float((found - y)[~clean].abs().max()) > 8 / 255  # farther than a box of the tolerance
 
 
-def test_clean_colors_of_pictures_that_may_be_finer_have_the_codecs_cells_too() -> None:
-    y = COLORS[torch.randint(3, (16,))].T.reshape(1, 3, 4, 4).contiguous()
-    quantizer = SnappedQuantizer(COLORS, UniformQuantizer.of_levels(4), 4 / 255, 0.7, halved=True)
-    assert isinstance(quantizer.cells(y), VideoCells)
-    assert quantizer.period == VideoQuantizer(4 / 255).period
-
-
 def test_without_clean_pixels_the_cells_are_those_of_halved_color() -> None:
     y = torch.rand(1, 3, 9, 10, generator=torch.Generator().manual_seed(1)) * 0.9 + 0.01
     wild = torch.rand(y.shape, generator=torch.Generator().manual_seed(2))
-    snapped = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, halved=True, kept=True).cells(y)
+    snapped = SnappedQuantizer(COLORS, PaletteQuantizer(COLORS), 4 / 255, halved=True).cells(y)
     assert torch.allclose(snapped.project(wild), VideoQuantizer(4 / 255).cells(y).project(wild), atol=1e-6)
 
 

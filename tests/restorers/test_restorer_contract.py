@@ -37,7 +37,7 @@ def dithered_cells(y: torch.Tensor) -> Cells:
 
 def snapped_video() -> SnappedQuantizer:
     palette = eight_colors()
-    return SnappedQuantizer(palette.palette.squeeze(), palette, 4 / 255, 0.8, halved=True, kept=True)
+    return SnappedQuantizer(palette.palette.squeeze(), palette, 4 / 255, 0.8, halved=True)
 
 
 Kind = tuple[Quantizer, Callable[[torch.Tensor], Cells]]

@@ -66,7 +66,7 @@ def test_chroma_that_was_put_left_is_decoded_where_it_was() -> None:
     assert left < center / 1.2
 
 
-def test_grain_that_is_truth_is_given_to_the_encoder_too() -> None:
+def test_grain_is_the_same_in_all_channels() -> None:
     flat = np.full((256, 256, 3), 128, np.uint8)
     grainy = _with_grain(flat, np.random.default_rng(1))
     assert 0.4 < float(grainy.std()) < 6

@@ -71,7 +71,7 @@ def _chromas_of(frames: Sequence[Frame]) -> list[list[Tensor]]:
 def _native_grid(frames: Sequence[Frame]) -> Grid | None:
     """Repeated pixels, or blended ones, or none but borders."""
     lumas = lumas_of(frames)
-    grid = blurred_grid(lumas, _chromas_of(frames))
+    grid = blurred_grid(lumas, partial(_chromas_of, frames))
     if grid is None or not grid.enlarged:
         grid = blended_grid(lumas) or grid
     return grid if grid is None or most_lie_on(frames, grid) else None
@@ -149,8 +149,7 @@ def _snapped(
     step = max(1, len(frames) // SNAPPED_PICTURES)
     clean = [recovery.snap(fold_codes(f.planes, f.layout, grid)[None])[0][0] for f in frames[::step]]
     explained = recovery.explanation
-    halved = recovery.sure < NEARLY_ALL and _halves_color(frames[0].layout, grid)
-    snapped = partial(SnappedQuantizer, recovery.snap.colors, inner, tolerance, recovery.sure, source, halved=halved)
+    snapped = partial(SnappedQuantizer, recovery.snap.colors, inner, tolerance, recovery.sure, source)
     finding = Finding(
         quantizer=snapped(),
         kind=kind,
@@ -168,7 +167,11 @@ def _snapped(
         f"±{tolerance * 255:.0f}/255",
     )
     finding = finished(finding, clean)
-    return replace(finding, quantizer=snapped(kept=True)) if halved and finding.drawn and kind == "palette" else finding
+    if recovery.sure >= NEARLY_ALL or not _halves_color(frames[0].layout, grid):
+        return finding
+    # Colors that are no artist's are snapped to as well, but not held: one may have been taken for another.
+    kept = finding.drawn and kind == "palette"
+    return replace(finding, quantizer=snapped(halved=True) if kept else VideoQuantizer(tolerance))
 
 
 def study(

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 FLAT = 3.0  # codes: what a codec does to a flat border
-FLAT_COLOR = (
-    6.0  # the same of chroma, whose coarser blocks ring farther; a sky as light as its border was 28 codes away
-)
+FLAT_COLOR = 6.0  # the same of chroma, whose blocks ring farther; a sky as light as its border was 28 codes away
 NARROWEST = 4  # pixels: a row or two of one color is the picture's own
 LARGEST = 0.45  # share of a side that may be border
 BLACK = 26.0  # luma code up to which a border is black, in limited range with a codec's noise
@@ -81,10 +79,18 @@ def find_pads(lumas: Sequence[Tensor]) -> Borders:
     Args:
         lumas: ``(H, W)`` in 8-bit codes.
     """
-    stack = torch.stack([luma.to(torch.float32) for luma in lumas])
-    sides = [stack, stack.flip(-1), stack.mT, stack.mT.flip(-1)]
-    left, right, top, bottom = (_pad(side) for side in sides)
+    left, right = (_pad(torch.stack([side(luma) for luma in lumas])) for side in (_first, _last))
+    top, bottom = (_pad(torch.stack([side(luma.mT) for luma in lumas])) for side in (_first, _last))
     return Borders(left, top, right, bottom)
+
+
+def _first(luma: Tensor) -> Tensor:
+    """The columns of ``(H, W)`` that may be padding, and one more."""
+    return luma[:, :NARROWEST].to(torch.float32)
+
+
+def _last(luma: Tensor) -> Tensor:
+    return luma[:, -NARROWEST:].flip(-1).to(torch.float32)
 
 
 def _pad(stack: Tensor) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import numpy as np
@@ -195,16 +195,19 @@ def _color_steps(chromas: Sequence[Sequence[Tensor]]) -> tuple[Array, Array]:
     return sum(across for across, _ in each) + np.zeros(1), sum(down for _, down in each) + np.zeros(1)
 
 
-def blurred_grid(lumas: Sequence[Tensor], chromas: Sequence[Sequence[Tensor]] = ()) -> Grid | None:
+def blurred_grid(lumas: Sequence[Tensor], chromas: Callable[[], Sequence[Sequence[Tensor]]] = list) -> Grid | None:
     """The grid of pictures that a lossy codec has blurred; None when every stored pixel is a native one.
 
     Args:
         lumas: ``(H, W)`` in 8-bit codes, of one size, from all over a clip.
-        chromas: for each plane of chroma, some pictures of it as large as those of luma; they tell borders.
+        chromas: gives for each plane of chroma some pictures of it as large as those of luma; asked where luma tells
+            of borders.
     """
     across, down = steps(lumas)
-    borders = within_colors(find_borders(lumas), chromas) if len(lumas) > 1 else Borders()
-    across_colors, down_colors = _color_steps(chromas) if borders and chromas else (None, None)
+    borders = find_borders(lumas) if len(lumas) > 1 else Borders()
+    colored = chromas() if borders else []
+    borders = within_colors(borders, colored)
+    across_colors, down_colors = _color_steps(colored) if borders and colored else (None, None)
     looked_at = lumas[:: -(-len(lumas) // VERIFIED)]
     height, width = lumas[0].shape
     corners = [float(lumas[0][0, 0]), float(lumas[0][-1, -1])]

@@ -175,9 +175,8 @@ class SnappedQuantizer:
         sure: share of the clip's pixels that are clean. When nearly all are, restorers are told of exact pictures, so
             that a capture is restored as the picture before its codec would be.
         source: what hides the clean colors.
-        halved: all other colors were stored at half the size, see :class:`~vdequant.quantizers.video.VideoQuantizer`.
-            Those are the cells of clean colors as well then, unless they are kept: a color may be taken for another.
-        kept: the clean colors are the artist's, and stay.
+        halved: the clean colors are the artist's, and stay; all others were stored at half the size, see
+            :class:`~vdequant.quantizers.video.VideoQuantizer`.
     """
 
     def __init__(
@@ -189,9 +188,8 @@ class SnappedQuantizer:
         source: str = CODEC,
         *,
         halved: bool = False,
-        kept: bool = False,
     ) -> None:
-        self.inner, self.source, self.halved, self.kept = inner, source, halved, kept
+        self.inner, self.source, self.halved = inner, source, halved
         self.loose = VideoQuantizer(tolerance) if halved else ToleranceQuantizer(tolerance)
         self.lossy = sure < NEARLY_ALL
         self.tolerance = tolerance
@@ -221,15 +219,12 @@ class SnappedQuantizer:
         """See :class:`~vdequant.quantizers.base.Quantizer`."""
         return self.inner.straight_through(x)
 
-    def cells(self, y: Tensor) -> MixedCells | VideoCells:
+    def cells(self, y: Tensor) -> MixedCells:
         """The inner cell of each clean color, those of the codec around each other one."""
-        loose = self.loose.cells(y)
-        if isinstance(loose, VideoCells) and not self.kept:
-            return loose
-        clean = self.clean(y)
+        clean, loose = self.clean(y), self.loose.cells(y)
         if isinstance(loose, VideoCells):
             loose = replace(loose, movable=~clean)
-        return MixedCells(self.inner.cells(y), loose, clean, self.lossy, self.kept)
+        return MixedCells(self.inner.cells(y), loose, clean, self.lossy, kept=self.halved)
 
     def clean(self, y: Tensor) -> Tensor:
         """Which pixels of stored pictures ``(N, 3, H, W)`` have a clean color: boolean ``(N, 1, H, W)``."""

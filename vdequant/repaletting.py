@@ -95,8 +95,8 @@ class PaletteSummary:
 
     ``certificate``: share of the measured samples whose nearest color is the one that was asked for. ``palette_psnr``
     and ``palette_ssim``: the paper's palette error, the result quantized anew against the remapped source; None where
-    they do not differ, or, for SSIM, in pictures below 11x11. ``outputs``: all of them, of several samples; ``output``
-    is the first. ``seed``: of the first.
+    they do not differ, or, for SSIM, in pictures below 11x11. ``measured_frames``: of which these three are.
+    ``outputs``: all of them, of several samples; ``output`` is the first. ``seed``: of the first.
     """
 
     input: str
@@ -116,6 +116,7 @@ class PaletteSummary:
     restorer: str
     seed: int
     certificate: float
+    measured_frames: int
     palette_psnr: float | None
     palette_ssim: float | None
     damage: str
@@ -290,6 +291,7 @@ def _summary(
         restorer=plan.restorer,
         seed=seed,
         certificate=writer.mean(0) or 0.0,
+        measured_frames=len(writer.measured) // len(finished),
         palette_psnr=writer.mean(1),
         palette_ssim=writer.mean(2),
         damage=damage,

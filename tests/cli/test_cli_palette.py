@@ -30,6 +30,9 @@ def test_json_tells_the_palette_error_of_a_clip(clip: Path, tmp_path: Path, run:
     assert summary["palette_psnr"] > 5
     assert summary["palette_ssim"] <= 1
     assert summary["bytes"] == (tmp_path / "out.mkv").stat().st_size
+    assert summary["measured_frames"] == 1
+    told = run("palette", clip, *words, "-o", tmp_path / "again.mkv", "--lossless").err
+    assert "(1 of 8 frames measured)" in told
 
 
 def test_a_mapping_is_saved_edited_and_used(still: Path, tmp_path: Path, run: Any) -> None:

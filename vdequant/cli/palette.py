@@ -160,10 +160,11 @@ def error_line(psnr: float | None, ssim: float | None) -> str:
 def summary_lines(summary: PaletteSummary) -> list[str]:
     """What was done, in two lines."""
     error = error_line(summary.palette_psnr, summary.palette_ssim)
-    count = len(summary.outputs)
+    count, measured = len(summary.outputs), summary.measured_frames
+    some = f" ({measured} of {summary.frames} frames measured)" if measured < summary.frames else ""
     done = f"{count} pictures" if count > 1 else frame_count(summary.frames)
     return [
         f"done: {done} in {summary.seconds:.1f} s; {percent(summary.certificate)} of samples "
-        f"have the color that was asked for; {error}",
+        f"have the color that was asked for; {error}{some}",
         f"wrote: {', '.join(summary.outputs)} {summary.width}x{summary.height}, {size(summary.bytes)}",
     ]

@@ -15,7 +15,7 @@ from vdequant.evaluation.community import CommunityNetwork
 from vdequant.evaluation.degradations import parse_degradation
 from vdequant.evaluation.peers import PEERS, TUNED, family_of, make_peer, setting_of
 
-LOSSES = ["m=4", "m=16", "5-6-5", "palette:8", "palette:100+fs", "palette:game.gpl"]
+LOSSES = ["m=4", "m=16", "5-6-5", "palette:8", "palette:100+fs", "palette:game.gpl", "gray:0.5+fs", "3-3-2+bayer8"]
 OF_JPEG = ("libjpeg", "jpegqs")
 
 
@@ -48,6 +48,16 @@ def test_between_tuned_strengths_the_nearest_is_taken() -> None:
     assert setting_of("spp", "4-4-4") == setting_of("spp", "m=16")
     assert family_of("palette:16+fs") == ("dithered", 16)
     assert family_of("3-3-2")[0] == "levels"
+    assert family_of("gray:m=4") == ("levels", 4)
+
+
+def test_dither_between_levels_or_grays_asks_for_stronger_filters() -> None:
+    assert [family_of(loss) for loss in ("m=4+fs", "2-2-2+bayer4", "gray:m=4+atkinson")] == [("shaded", 4)] * 3
+    assert [family_of(loss) for loss in ("gray:0.5+fs", "gray:otsu+bayer8")] == [("shaded", 2)] * 2
+    assert family_of("palette:c64+bayer4") == ("shaded", 2)
+    assert family_of("palette:c64") == family_of("palette:game.gpl+fs") == ("colors", 64)
+    (weak,), (strong,) = (setting_of("gauss", loss) for loss in ("m=4", "m=4+fs"))
+    assert strong > weak
 
 
 @pytest.mark.parametrize("name", OF_JPEG)

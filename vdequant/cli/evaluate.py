@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         "--peers",
         nargs="*",
         metavar="NAME",
-        help="spp, bilateral, nlm, tv, gradfun, deband, libplacebo, libjpeg, jpegqs, or a network file "
+        help="spp, bilateral, gauss, nlm, tv, gradfun, deband, libplacebo, libjpeg, jpegqs, or a network file "
         "(.pth, .safetensors); default spp bilateral, of diffusion-tables deband",
     )
     who.add_argument(

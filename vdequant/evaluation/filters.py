@@ -60,6 +60,11 @@ def bilateral(stored: Stored, setting: Setting) -> Pictures:
     return _each(stored.pictures, lambda p: np.asarray(cv2.bilateralFilter(p, -1, setting[0], setting[1])))
 
 
+def gauss(stored: Stored, setting: Setting) -> Pictures:
+    """A Gaussian blur by OpenCV; setting: (sigma in pixels,)."""
+    return _each(stored.pictures, lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), setting[0])))
+
+
 def nlm(stored: Stored, setting: Setting) -> Pictures:
     """OpenCV's non-local means for color pictures, which takes BGR; setting: (h,)."""
     h = setting[0]

@@ -30,6 +30,7 @@ from vdequant.evaluation.methods import Method, Work
 PEERS: dict[str, str] = {
     "spp": "vdequant.evaluation.filters:spp",
     "bilateral": "vdequant.evaluation.filters:bilateral",
+    "gauss": "vdequant.evaluation.filters:gauss",
     "nlm": "vdequant.evaluation.filters:nlm",
     "tv": "vdequant.evaluation.filters:tv",
     "gradfun": "vdequant.evaluation.filters:gradfun",
@@ -41,6 +42,7 @@ PEERS: dict[str, str] = {
 LABELS = {
     "spp": "ffmpeg spp",
     "bilateral": "OpenCV bilateral",
+    "gauss": "Gaussian blur",
     "nlm": "OpenCV NLM",
     "tv": "TV (Chambolle)",
     "gradfun": "ffmpeg gradfun",
@@ -55,39 +57,52 @@ TUNED: dict[str, Tuning] = {
         "levels": {4: (16,), 8: (8,), 16: (4,), 32: (2,)},
         "colors": {8: (8,), 16: (6,), 32: (4,), 64: (4,), 128: (2,)},
         "dithered": {8: (16,), 16: (11,), 32: (8,), 64: (8,), 128: (5,)},
+        "shaded": {2: (63,), 4: (25,), 8: (11,), 16: (5,), 32: (2,)},
         "jpeg": {1: (50,), 10: (16,), 20: (11,), 30: (8,), 40: (6,)},  # others than 10 on four of the pictures
     },
     "bilateral": {
         "levels": {4: (90, 3), 8: (40, 3), 16: (25, 1), 32: (10, 1)},
         "colors": {8: (60, 1), 16: (25, 1), 32: (25, 1), 64: (15, 1), 128: (15, 1)},
         "dithered": {8: (130, 1), 16: (90, 1), 32: (90, 1), 64: (90, 1), 128: (40, 1)},
+        "shaded": {2: (400, 1), 4: (200, 1), 8: (60, 1), 16: (25, 1), 32: (15, 1)},
         "jpeg": {10: (60, 3)},
     },
     "tv": {
         "levels": {4: (0.05,), 8: (0.02,), 16: (0.01,), 32: (0.002,)},
         "colors": {8: (0.01,), 16: (0.005,), 32: (0.005,), 64: (0.002,), 128: (0.002,)},
         "dithered": {8: (0.03,), 16: (0.02,), 32: (0.02,), 64: (0.01,), 128: (0.01,)},
+        "shaded": {2: (0.12,), 4: (0.05,), 8: (0.03,), 16: (0.01,), 32: (0.005,)},
         "jpeg": {10: (0.03,)},
     },
     "gradfun": {
         "levels": {4: (64, 8), 8: (32, 8), 16: (8, 8), 32: (4, 8)},
         "colors": {8: (8, 8), 16: (4, 8), 32: (4, 8), 64: (0.51, 8), 128: (0.51, 8)},
         "dithered": {8: (32, 8), 16: (16, 8), 32: (16, 8), 64: (8, 8), 128: (4, 8)},
+        "shaded": {2: (64, 8), 4: (64, 8), 8: (32, 8), 16: (16, 8), 32: (4, 8)},
         "jpeg": {10: (16, 8)},
     },
     "deband": {
         "levels": {4: (0.08, 16), 8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16)},
         "colors": {8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16), 64: (0.003, 16), 128: (0.003, 16)},
         "dithered": {8: (0.003, 16), 16: (0.003, 16), 32: (0.003, 16), 64: (0.003, 16), 128: (0.003, 16)},
+        "shaded": {2: (0.003, 16), 4: (0.08, 16), 8: (0.04, 16), 16: (0.003, 16), 32: (0.003, 16)},
         "jpeg": {10: (0.01, 16)},
+    },
+    "gauss": {
+        "levels": {4: (0.6,), 8: (0.5,), 16: (0.4,), 32: (0.3,)},
+        "colors": {8: (0.4,), 16: (0.4,), 32: (0.4,), 64: (0.3,)},
+        "dithered": {8: (0.6,), 16: (0.5,), 32: (0.5,), 64: (0.5,), 128: (0.4,)},
+        "shaded": {2: (0.85,), 4: (0.7,), 8: (0.6,), 16: (0.5,), 32: (0.4,)},
+        "jpeg": {10: (0.5,)},
     },
     "nlm": {
         "levels": {8: (8,), 16: (3,)},
         "colors": {16: (3,), 64: (2,)},
         "dithered": {16: (8,)},
+        "shaded": {4: (8,), 8: (8,), 16: (3,), 32: (2,)},
         "jpeg": {10: (8,)},
     },
-    "libplacebo": {family: {16: (1, 1)} for family in ("levels", "colors", "dithered", "jpeg")},
+    "libplacebo": {family: {16: (1, 1)} for family in ("levels", "colors", "dithered", "shaded", "jpeg")},
     "jpegqs": {"jpeg": {10: (6,)}},
 }
 
@@ -95,18 +110,34 @@ TUNED: dict[str, Tuning] = {
 def family_of(degradation: str) -> tuple[str, float]:
     """Which row of a :data:`Tuning` a degradation belongs to, and how strong it is.
 
-    Bits count as so many levels; what is neither levels, colors of its own nor JPEG counts as 64 colors.
+    Bits count as so many levels; what is neither levels, colors of its own nor JPEG counts as 64 colors. Dither between
+    levels of each channel, of gray, or between a machine's colors, which lie as far apart as two levels do, is a family
+    of its own; any dither counts as Floyd-Steinberg's.
     """
-    if match := re.fullmatch(r"m=(\d+)", degradation):
-        return "levels", float(match[1])
+    inner, plus, _ = degradation.partition("+")
+    if plus and (count := _levels_of(inner)):
+        return "shaded", count
+    if plus and re.fullmatch(r"palette:[a-z][\w-]*", inner):
+        return "shaded", 2.0
+    if count := _levels_of(degradation):
+        return "levels", count
     if match := re.fullmatch(r"palette:(\d+)(\+fs)?", degradation):
         return ("dithered" if match[2] else "colors"), float(match[1])
     if match := re.fullmatch(r"jpeg:(\d+)", degradation):
         return "jpeg", float(match[1])
-    if match := re.match(r"\d+(-\d+)*", degradation):
-        depths = [int(bits) for bits in match[0].split("-")]
-        return "levels", 2 ** (sum(depths) / len(depths))
     return "colors", 64.0
+
+
+def _levels_of(quantizer: str) -> float:
+    """Levels a channel, on average, of levels, bits and grays; else 0."""
+    if match := re.fullmatch(r"(?:gray:)?m=(\d+)", quantizer):
+        return float(match[1])
+    if quantizer.startswith("gray:"):
+        return 2.0
+    if match := re.match(r"\d+(-\d+)*", quantizer):
+        depths = [int(bits) for bits in match[0].split("-")]
+        return float(2 ** (sum(depths) / len(depths)))
+    return 0.0
 
 
 def setting_of(name: str, degradation: str) -> Setting:

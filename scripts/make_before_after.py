@@ -17,7 +17,7 @@ from vdequant.settings import Settings
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 # sample, what the user knows of it, top and left of a 160x120 part
-PARTS = [("still_16.png", "auto", 20, 40), ("still_m8.png", "m=8", 20, 40)]
+PARTS = [("still_16.png", "auto", 20, 40), ("still_m8.png", "m=8", 20, 40), ("still_bw.png", "auto", 20, 40)]
 HEIGHT, WIDTH, ZOOM = 120, 160, 2
 
 
@@ -26,6 +26,8 @@ def part(path: Path, top: int, left: int) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise SystemExit(f"cannot read {path}")
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=2)
     if picture.dtype == np.uint16:
         picture = np.round(picture / 257).astype(np.uint8)
     return picture[top : top + HEIGHT, left : left + WIDTH, :3].repeat(ZOOM, 0).repeat(ZOOM, 1)

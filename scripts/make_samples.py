@@ -104,11 +104,13 @@ def make_clips(folder: Path) -> None:
 
 
 def make_stills(folder: Path) -> None:
-    """A picture in full color, in 16 dithered colors, and in 8 levels a channel; and six numbered frames."""
+    """A picture in full color, in 16 dithered colors, in black and white, in 8 levels; and six numbered frames."""
     still = Scene(320, 200, MORNING).frame(0, hud=False)
     Image.fromarray(codes(still)).save(folder / "still_truth.png", optimize=True)
     Image.fromarray(eight_levels(still)).save(folder / "still_m8.png", optimize=True)
     sixteen_colors([codes(still)])[0].save(folder / "still_16.png", optimize=True, bits=4)
+    # Floyd-Steinberg's, as Pillow has it
+    Image.fromarray(codes(still)).convert("1").save(folder / "still_bw.png", optimize=True)
     (folder / "frames").mkdir(exist_ok=True)
     small = Scene(128, 112, DUSK)
     for i in (1, 2, 3, 8, 9, 10):

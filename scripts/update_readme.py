@@ -40,6 +40,7 @@ CASES = [
     Sample(SAMPLES / "scene_h264.mp4", SAMPLES / "scene_truth.mkv"),
     Sample(SAMPLES / "still_m8.png", SAMPLES / "still_truth.png"),
     Sample(SAMPLES / "still_16.png", SAMPLES / "still_truth.png"),
+    Sample(SAMPLES / "still_bw.png", SAMPLES / "still_truth.png", gray=True),
 ]
 
 

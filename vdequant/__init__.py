@@ -84,8 +84,8 @@ def quantize(x: Array, to: str = "5-5-5", *, dither: str = "none", seed: int = 0
             tensor ``(3, H, W)`` or ``(N, 3, H, W)`` of the same types.
         to: what shall be lost, in the words of ``--to``: "m=8", "5-6-5/shift", "palette:16", "jpeg:10", "nes".
             A palette is made for all pictures together.
-        dither: "none", "fs", "atkinson", "jarvis", "bayer2", "bayer4", "bayer8", "checkerboard", "column", "bluenoise",
-            "playstation", "knoll4", "knoll8".
+        dither: "none", "fs", "atkinson", "jarvis", "stucki", "burkes", "sierra", "sierra-lite", "bayer2", "bayer4",
+            "bayer8", "checkerboard", "column", "bluenoise", "playstation", "knoll4", "knoll8".
         seed: of palettes by k-means and of random depths, 0 to 2**32 - 1.
 
     Returns:

@@ -24,9 +24,10 @@ from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.folding import codes_to_rgb, fold_codes, lies_on_grid
 from vdequant.quantizers.gray_palette import GrayPalette
 from vdequant.quantizers.grid import Box, Grid, part
+from vdequant.quantizers.halftone import shaded
 from vdequant.quantizers.jpeg_placing import Placing
 from vdequant.quantizers.jpeg_varying import VaryingJpeg
-from vdequant.quantizers.mean_cells import MeanCells, dithered_cells
+from vdequant.quantizers.mean_cells import MeanCells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap, SnappedQuantizer
@@ -123,11 +124,10 @@ def _over_dither(recipe: Recipe) -> bool:
 
 def cells_of(recipe: Recipe, y: Tensor) -> Cells:
     """The cells of native pictures ``(N, 3, H, W)``."""
-    cells = recipe.quantizer.cells(y)
     # A quantizer that dithers itself knows more than that: its pattern may bind every sample.
     if recipe.dithered and not isinstance(recipe.quantizer, DitherQuantizer):
-        return dithered_cells(cells)
-    return cells
+        return shaded(recipe.quantizer, y, gray=recipe.gray)
+    return recipe.quantizer.cells(y)
 
 
 def known_cells(recipe: Recipe, y: Tensor) -> Cells | None:

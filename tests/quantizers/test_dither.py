@@ -8,6 +8,7 @@ from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.consoles import ConsoleQuantizer
 from vdequant.quantizers.dither import DitherQuantizer, color_mixture, into_hull, level_mixture
 from vdequant.quantizers.dither_orders import PATTERNS
+from vdequant.quantizers.error_diffusion import KERNELS
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.threshold import GrayQuantizer, ThresholdQuantizer, gray
 from vdequant.quantizers.uniform import UniformQuantizer
@@ -109,7 +110,7 @@ def test_the_pattern_starts_anew_at_multiples_of_the_period(kind: str) -> None:
     assert torch.equal(quantizer.quantize(x)[..., quantizer.period :], part)
 
 
-@pytest.mark.parametrize("kind", ["fs", "atkinson", "jarvis"])
+@pytest.mark.parametrize("kind", KERNELS)
 def test_the_soft_form_of_error_diffusion_is_the_picture_within_the_range_of_the_levels(kind: str) -> None:
     x = torch.rand(1, 3, 8, 8)
     soft = DitherQuantizer(UniformQuantizer.of_levels(4), kind).soft(x, 50.0)

@@ -60,10 +60,19 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
     np.testing.assert_array_equal(diffuse(x, halves, FLOYD_STEINBERG)[1:], diffuse(x[1:], halves, FLOYD_STEINBERG))
 
 
-def test_jarvis_weights_are_the_published_matrix() -> None:
-    """Jarvis, Judice and Ninke 1976: over 48."""
+MATRICES = {
+    "jarvis": (48, [[0, 0, 0, 7, 5], [3, 5, 7, 5, 3], [1, 3, 5, 3, 1]]),
+    "stucki": (42, [[0, 0, 0, 8, 4], [2, 4, 8, 4, 2], [1, 2, 4, 2, 1]]),
+    "burkes": (32, [[0, 0, 0, 8, 4], [2, 4, 8, 4, 2], [0, 0, 0, 0, 0]]),
+    "sierra": (32, [[0, 0, 0, 5, 3], [2, 4, 5, 4, 2], [0, 2, 3, 2, 0]]),
+    "sierra-lite": (4, [[0, 0, 0, 2, 0], [0, 1, 1, 0, 0], [0, 0, 0, 0, 0]]),
+}
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_the_weights_are_the_published_matrix_and_pass_on_the_whole_error(kind: str) -> None:
     matrix = np.zeros((3, 5), np.int64)
-    for down, right, weight in KERNELS["jarvis"].taps:
+    for down, right, weight in KERNELS[kind].taps:
         matrix[down, right + 2] = weight
-    assert matrix.tolist() == [[0, 0, 0, 7, 5], [3, 5, 7, 5, 3], [1, 3, 5, 3, 1]]
-    assert KERNELS["jarvis"].divisor == 48
+    assert (KERNELS[kind].divisor, matrix.tolist()) == MATRICES[kind]
+    assert matrix.sum() == KERNELS[kind].divisor

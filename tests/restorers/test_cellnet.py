@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -17,6 +20,7 @@ from vdequant.quantizers.base import Cells, Quantizer
 from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.mean_cells import dithered_cells
 from vdequant.quantizers.palette import PaletteQuantizer
+from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.windows import local_mean
@@ -24,8 +28,14 @@ from vdequant.restorers.base import Parted
 from vdequant.restorers.cellnet import CellnetMedium, CellnetOfFile, CellnetRestorer, CellnetSmall
 from vdequant.restorers.loading import load_restorer, weights_files
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 COLORS = torch.rand(9, 3, generator=torch.Generator().manual_seed(1)).mul(255).round().div(255)
-QUANTIZERS = {"levels": UniformQuantizer.of_bits((4, 5, 3)), "palette": PaletteQuantizer(COLORS)}
+GREENS = torch.tensor([[15, 56, 15], [48, 98, 48], [139, 172, 15], [155, 188, 15]]) / 255
+QUANTIZERS: dict[str, Quantizer] = {
+    "levels": UniformQuantizer.of_bits((4, 5, 3)),
+    "palette": PaletteQuantizer(COLORS),
+    "tones": DitherQuantizer(PaletteQuantizer(GREENS), "fs"),
+}
 
 
 def stored(quantizer: Quantizer) -> Tensor:
@@ -81,19 +91,52 @@ LEVELS = UniformQuantizer.of_levels(4)
         (LEVELS, False, 0.25),
         (LEVELS, True, 0.25),
         (QUANTIZERS["palette"], False, 0.75),
+        (DitherQuantizer(UniformQuantizer.of_levels(8), "fs"), False, 0.75),
+        (DitherQuantizer(PaletteQuantizer(torch.rand(40, 3)), "bayer4"), False, 0.75),
         (DitherQuantizer(LEVELS, "fs"), False, 0.75),
-        (DitherQuantizer(QUANTIZERS["palette"], "bayer4"), False, 0.75),
+        (DitherQuantizer(UniformQuantizer.of_bits((2, 2, 2)), "fs"), False, 0.5),
+        (DitherQuantizer(UniformQuantizer.of_bits((1, 2, 2)), "bayer4"), False, 0.5),
+        (DitherQuantizer(ThresholdQuantizer(), "atkinson"), False, 0.5),
     ],
 )
-def test_levels_and_codecs_are_one_networks_palettes_and_dither_the_others(
+def test_levels_and_codecs_are_one_networks_palettes_and_fine_dither_anothers_halftones_the_third_ones(
     quantizer: Quantizer, lossy: bool, answer: float
 ) -> None:
     y = stored(quantizer)
     cells: Cells = quantizer.cells(y)
     if lossy:
         object.__setattr__(cells, "lossy", True)
-    restored = CellnetRestorer(Marked(0.25), Marked(0.75)).restore(y, cells)
+    restored = CellnetRestorer(Marked(0.25), Marked(0.75), halftones=Marked(0.5)).restore(y, cells)
     assert torch.equal(restored, torch.full_like(y, answer))
+
+
+def test_tones_are_restored_as_grays_and_come_back_between_two_tones() -> None:
+    y = stored(QUANTIZERS["tones"])
+    restored = CellnetRestorer(Marked(0.25), Marked(0.75), halftones=Marked(0.0)).restore(
+        y, QUANTIZERS["tones"].cells(y)
+    )
+    torch.testing.assert_close(restored, GREENS[0][:, None, None].expand_as(y))
+    lightest = CellnetRestorer(Marked(0.25), Marked(1.0)).restore(y, QUANTIZERS["tones"].cells(y))
+    torch.testing.assert_close(lightest, GREENS[3][:, None, None].expand_as(y))
+
+
+BLURS = (0.7, 0.85, 1.0, 1.3, 1.7, 2.2)
+
+
+@pytest.mark.parametrize("kind", ["fs", "bayer4", "bayer8"])
+@pytest.mark.parametrize("restorer", [CellnetSmall, CellnetMedium])
+def test_black_and_white_comes_nearer_to_the_picture_than_by_any_blur(
+    restorer: type[CellnetRestorer], kind: str
+) -> None:
+    with Image.open(SAMPLES / "still_truth.png") as picture:
+        truth = torch.from_numpy(np.asarray(picture.convert("L")).copy())[None, None].expand(-1, 3, -1, -1) / 255
+    quantizer = DitherQuantizer(ThresholdQuantizer(), kind)
+    y = quantizer.quantize(truth.contiguous())
+    with torch.inference_mode():
+        found = restorer().restore(y, quantizer.cells(y))
+    plane = y[0, 0].numpy()
+    blurred = [torch.from_numpy(np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma))) for sigma in BLURS]
+    assert (found - truth).square().mean() < 0.85 * min((one - truth).square().mean() for one in blurred)
 
 
 class Listening(Cellnet):
@@ -162,6 +205,9 @@ def test_networks_of_before_are_told_each_colors_own_reach(tmp_path: Path) -> No
 def test_two_networks_of_different_sizes_are_no_restorer() -> None:
     with pytest.raises(ModelError, match="one size"):
         CellnetRestorer(Marked(0.25), Marked(0.75, channels=3))
+    for place in ("video", "halftones"):
+        with pytest.raises(ModelError, match="fits"):
+            CellnetRestorer(Marked(0.25), Marked(0.75), **{place: Cellnet(CellnetSpec(2, (1, 1)))})
 
 
 def test_a_network_of_ones_own_restores(tmp_path: Path) -> None:
@@ -180,10 +226,10 @@ def test_a_network_of_ones_own_restores(tmp_path: Path) -> None:
 
 def test_every_file_of_weights_behind_a_restorer_is_told(tmp_path: Path) -> None:
     assert [path.stem for path in weights_files("cellnet-s")] == [
-        "cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec",
+        "cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec", "cellnet-s-halftones",
     ]  # fmt: skip
     assert all(read_cellnet(weights_files(f"cellnet-{size}")[2]).spec.video for size in "sml")
     assert [path.stem for path in weights_files("dequantizernet+")] == ["dequantizernet-plus"]
-    assert len(weights_files("map+")) == 4
+    assert len(weights_files("map+")) == 5
     assert weights_files("identity") == ()
     assert weights_files(str(tmp_path / "mine.safetensors")) == (tmp_path / "mine.safetensors",)

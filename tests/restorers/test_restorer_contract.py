@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from vdequant.quantizers.base import Cells, Quantizer, toward_cells
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import SnappedQuantizer
+from vdequant.quantizers.threshold import ThresholdQuantizer
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.uniform import UniformQuantizer
 from vdequant.quantizers.video import VideoQuantizer
@@ -35,6 +37,11 @@ def dithered_cells(y: torch.Tensor) -> Cells:
     return eight_colors().cells(y, dithered=True)
 
 
+GREENS = torch.tensor([[15, 56, 15], [48, 98, 48], [139, 172, 15], [155, 188, 15]]) / 255
+BLACK_AND_WHITE = DitherQuantizer(ThresholdQuantizer(), "fs")
+TONES = DitherQuantizer(PaletteQuantizer(GREENS), "fs")
+
+
 def snapped_video() -> SnappedQuantizer:
     palette = eight_colors()
     return SnappedQuantizer(palette.palette.squeeze(), palette, 4 / 255, 0.8, halved=True)
@@ -46,6 +53,8 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "5-6-5": lambda: (UniformQuantizer.of_bits((5, 6, 5)), UniformQuantizer.of_bits((5, 6, 5)).cells),
     "palette": lambda: (eight_colors(), eight_colors().cells),
     "dithered palette": lambda: (eight_colors(), dithered_cells),
+    "dithered black and white": lambda: (BLACK_AND_WHITE, BLACK_AND_WHITE.cells),
+    "dithered tones": lambda: (TONES, TONES.cells),
     "lossy": lambda: (ToleranceQuantizer(4 / 255), tolerance_cells),
     "video": lambda: (VideoQuantizer(4 / 255), VideoQuantizer(4 / 255).cells),
     "snapped, color halved": lambda: (snapped_video(), snapped_video().cells),

@@ -44,9 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--subject",
-        choices=("all", "levels", "palettes", "codec"),
+        choices=("all", "levels", "palettes", "codec", "halftones"),
         default="all",
-        help="of cellnet: what it learns (all); each shipped one is three networks, for levels, palettes and codec",
+        help="of cellnet: what it learns (all); each shipped one is a network for each other of these",
     )
     result.add_argument("--init", type=Path, default=None, metavar="FILE", help="weights to start from")
     result.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="checkpoints and logs (runs/)")

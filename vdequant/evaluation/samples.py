@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from vdequant.color import to_rgb
+from vdequant.color import luma_of, to_rgb
 from vdequant.errors import InputError
 from vdequant.frames import Frame
 from vdequant.media.source import open_source
@@ -21,11 +21,17 @@ from vdequant.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A damaged file, its truth, and every how many-th picture of the truth it shows."""
+    """A damaged file, its truth, every how many-th picture of the truth it shows, and whether that in gray."""
 
     damaged: Path
     truth: Path
     every: int = 1
+    gray: bool = False
+
+    def true_pictures(self) -> Iterator[torch.Tensor]:
+        """What the file should have shown, ``(1, 3, H, W)`` in [0, 1]."""
+        for picture in _pictures(self.truth, self.every):
+            yield luma_of(picture).expand_as(picture) if self.gray else picture
 
 
 def _pictures(path: Path, every: int = 1) -> Iterator[torch.Tensor]:
@@ -43,7 +49,7 @@ def mean_psnr(path: Path, sample: Sample) -> float:
         InputError: the two do not have as many pictures.
     """
     try:
-        pairs = zip(_pictures(path), _pictures(sample.truth, sample.every), strict=True)
+        pairs = zip(_pictures(path), sample.true_pictures(), strict=True)
         values = [float(psnr(picture, true)) for picture, true in pairs]
     except ValueError as error:
         raise InputError(f"expected {path} to show the pictures of {sample.truth}: {error}") from error

@@ -21,6 +21,7 @@ from vdequant.quantizers import DITHER_KINDS
 from vdequant.quantizers.base import Cells, Quantizer, per_picture
 from vdequant.quantizers.dither_orders import LISTED, PATTERNS, PERIODS, thresholds
 from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
+from vdequant.quantizers.halftone import are_few, in_few_levels, shaded
 from vdequant.quantizers.mean_cells import dithered_cells, half_steps
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.pattern_cells import PatternCells, ordered_boxes
@@ -111,7 +112,8 @@ class DitherQuantizer:
 
     Args:
         inner: levels per channel, one palette, or gray levels.
-        kind: one of DITHER_KINDS: "fs" (Floyd-Steinberg), "atkinson", "jarvis", "bayer2", "bayer4", "bayer8",
+        kind: one of DITHER_KINDS: "fs" (Floyd-Steinberg), "atkinson", "jarvis", "stucki", "burkes", "sierra",
+            "sierra-lite" (error diffusion; the last is FFmpeg's sierra2_4a), "bayer2", "bayer4", "bayer8",
             "checkerboard", "column", "bluenoise", "playstation", "knoll4", "knoll8" (positional; between levels, which
             need no more than two values to keep a mean, the same as "bayer4" and "bayer8").
 
@@ -168,7 +170,7 @@ class DitherQuantizer:
             return torch.where(lighter, mixture.lighter, mixture.darker)
         pixels = x.to("cpu", torch.float32)
         if isinstance(self._values, UniformQuantizer):
-            stored = diffuse(pixels.numpy(), _nearest_levels(self._values.levels), KERNELS[self.kind])
+            stored = diffuse(pixels.numpy(), nearest_levels(self._values.levels), KERNELS[self.kind])
         else:
             flat = into_hull(pixels, self._values.palette)
             stored = diffuse(flat.numpy(), _nearest_colors(self._values.palette), KERNELS[self.kind])
@@ -201,14 +203,17 @@ class DitherQuantizer:
     def cells(self, y: Tensor) -> Cells:
         """Ordered levels: exact intervals, since every place's threshold is known. Otherwise cells of local means."""
         check_picture(y, "y")
+        values = self._values
+        if isinstance(values, PaletteQuantizer):
+            return shaded(values, y)
         if isinstance(self.inner, GrayQuantizer):
-            return dithered_cells(self.inner.color_cells(y))
+            return in_few_levels(dithered_cells(self.inner.color_cells(y)), values.levels, gray=True)
         if self.is_gray:  # black and white
-            return dithered_cells(self.inner.cells(y), half_steps(self._values.cells(y)))
-        if self.ordered and isinstance(self._values, UniformQuantizer):
-            fine = min(map(len, self._values.levels)) >= FINE
+            return in_few_levels(dithered_cells(self.inner.cells(y)), values.levels, gray=True)
+        if self.ordered:
+            fine = min(map(len, values.levels)) >= FINE
             return self.pattern_cells(y) if self.regular and not fine else self.intervals(y)
-        return dithered_cells(self._values.cells(y))
+        return shaded(values, y)
 
     @property
     def regular(self) -> bool:
@@ -228,8 +233,10 @@ class DitherQuantizer:
 
     def pattern_cells(self, y: Tensor) -> PatternCells:
         """The same, told as a dither; see there."""
+        if not isinstance(self._values, UniformQuantizer):
+            raise TypeError(f"expected levels in a known pattern, got {self.describe()}")
         half_step = half_steps(self._values.cells(y))
-        return PatternCells(y, y - half_step, y + half_step, self.intervals(y))
+        return PatternCells(y, y - half_step, y + half_step, self.intervals(y), halftone=are_few(self._values.levels))
 
 
 def _values_of(inner: Quantizer) -> UniformQuantizer | PaletteQuantizer:
@@ -262,7 +269,7 @@ def into_hull(x: Tensor, palette: Tensor) -> Tensor:
     return torch.where((moved - x).abs().amax(1, keepdim=True) < 1e-5, x, moved)
 
 
-def _nearest_levels(levels: list[Tensor]) -> Nearest:
+def nearest_levels(levels: list[Tensor]) -> Nearest:
     """The nearest level of each channel."""
     scales = [channel.numpy() for channel in levels]
     middles = [(scale[1:] + scale[:-1]) / 2 for scale in scales]

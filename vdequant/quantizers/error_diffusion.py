@@ -54,8 +54,30 @@ JARVIS = Kernel(
      (2, -2, 1), (2, -1, 3), (2, 0, 5), (2, 1, 3), (2, 2, 1)),
     48, skew=3,
 )  # fmt: skip
+# Stucki, MECCA, a multiple-error correction computation algorithm for bi-level image hardcopy reproduction (1981).
+STUCKI = Kernel(
+    ((0, 1, 8), (0, 2, 4), (1, -2, 2), (1, -1, 4), (1, 0, 8), (1, 1, 4), (1, 2, 2),
+     (2, -2, 1), (2, -1, 2), (2, 0, 4), (2, 1, 2), (2, 2, 1)),
+    42, skew=3,
+)  # fmt: skip
+# Burkes (1988), and Frankie Sierra's of three rows and of two taps below (1989, 1990): messages to users' groups, as
+# FFmpeg's paletteuse has them; it calls the last one sierra2_4a.
+BURKES = Kernel(((0, 1, 8), (0, 2, 4), (1, -2, 2), (1, -1, 4), (1, 0, 8), (1, 1, 4), (1, 2, 2)), 32, skew=3)
+SIERRA = Kernel(
+    ((0, 1, 5), (0, 2, 3), (1, -2, 2), (1, -1, 4), (1, 0, 5), (1, 1, 4), (1, 2, 2), (2, -1, 2), (2, 0, 3), (2, 1, 2)),
+    32, skew=3,
+)  # fmt: skip
+SIERRA_LITE = Kernel(((0, 1, 2), (1, -1, 1), (1, 0, 1)), 4, skew=2)
 
-KERNELS = {"fs": FLOYD_STEINBERG, "atkinson": ATKINSON, "jarvis": JARVIS}
+KERNELS = {
+    "fs": FLOYD_STEINBERG,
+    "atkinson": ATKINSON,
+    "jarvis": JARVIS,
+    "stucki": STUCKI,
+    "burkes": BURKES,
+    "sierra": SIERRA,
+    "sierra-lite": SIERRA_LITE,
+}
 
 
 def diffuse(x: Colors, nearest: Nearest, kernel: Kernel) -> Colors:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vdequant.quantizers.base import MARGIN, Cells, room_of
 from vdequant.quantizers.palette import PaletteCells
+from vdequant.quantizers.ramp import Ramp
 from vdequant.quantizers.uniform import BoxCells
 from vdequant.quantizers.windows import WINDOW, local_max, local_mean
 
@@ -56,6 +57,10 @@ class MeanCells:
     its period: both stay inside. A stored extreme keeps its full reach towards black or white, because what lies
     beyond the last level cannot be mixed. Two things are outside by nature: the far corners of color space beyond the
     hull of a palette, and detail finer than the window, about which the means say nothing.
+
+    Attributes:
+        halftone: shades of few levels, tones or colors, which a network of their own restores; see ``halftone.py``.
+        ramp: where the stored colors are tones of one ramp, and no levels of each channel.
     """
 
     stored: Tensor
@@ -67,6 +72,8 @@ class MeanCells:
     room: Tensor | None = None  # of the cells without dither, see room_of
     half_step: Tensor | None = None  # of levels, see half_steps; of palettes there is none
     of_palette: bool = False
+    halftone: bool = False
+    ramp: Ramp | None = None
 
     @cached_property
     def _bounds(self) -> tuple[Tensor, Tensor]:
@@ -74,6 +81,8 @@ class MeanCells:
         down, up = self.stored - self.low, self.high - self.stored
         down = torch.where(self.low <= 0, down, down / 2)
         up = torch.where(self.high >= 1, up, up / 2)
+        if self.halftone and self.half_step is not None:  # many windows are nearly white or black, which have no reach
+            down, up = torch.maximum(down, self.half_step / 2), torch.maximum(up, self.half_step / 2)
         return local_mean(down) + SLACK, local_mean(up) + SLACK
 
     def contains(self, x: Tensor) -> Tensor:

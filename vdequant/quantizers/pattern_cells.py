@@ -53,6 +53,7 @@ class PatternCells:
     spread: float = SPREAD
     dithered: bool = True
     lossy: bool = False
+    halftone: bool = False  # of few levels, see halftone.py
 
     def contains(self, x: Tensor) -> Tensor:
         """See :class:`~vdequant.quantizers.base.Cells`; for single samples, not only for means."""

@@ -1,9 +1,9 @@
 """The default restorer: cellnet, told each sample's cell, answering inside it.
 
-It is three networks of one size: one learned levels and what codecs make of them, one palettes and dither, and one
-what video codecs leave of pictures that were not quantized much, whose color they store at half the size. What was
-lost is known before the first picture, so only one of them runs, and each is better at its part than one network of
-that size was at all.
+It is four networks of one size: one learned levels and what codecs make of them, one palettes and dither, one dither
+between few levels (black and white, four grays, eight colors), and one what video codecs leave of pictures that were
+not quantized much, whose color they store at half the size. What was lost is known before the first picture, so only
+one of them runs, and each is better at its part than one network of that size was at all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
 from vdequant.quantizers.base import Cells
+from vdequant.quantizers.halftone import is_halftone
+from vdequant.quantizers.mean_cells import MeanCells
 from vdequant.quantizers.snapping import halves_color
 from vdequant.quantizers.telling import CODEC_SPREAD, told, told_of_video
 from vdequant.restorers.base import Needs
@@ -40,6 +42,8 @@ class CellnetRestorer:
         palettes: the one for palettes and dither, of the same size; it may be the same one.
         video: the one for color stored at half the size, see :func:`~vdequant.quantizers.snapping.halves_color`, which
             may see less far; None to be told boxes as of any codec.
+        halftones: the one for dither between few levels, see :func:`~vdequant.quantizers.halftone.is_halftone`, which
+            may see less far, too; None: ``palettes``.
 
     Raises:
         ModelError: they are not of one size.
@@ -47,24 +51,29 @@ class CellnetRestorer:
 
     finishes = False
 
-    def __init__(self, levels: Cellnet, palettes: Cellnet, video: Cellnet | None = None) -> None:
+    def __init__(
+        self, levels: Cellnet, palettes: Cellnet, video: Cellnet | None = None, halftones: Cellnet | None = None
+    ) -> None:
         if replace(levels.spec, evened=palettes.spec.evened) != palettes.spec:
             raise ModelError(f"expected two networks of one size, got {levels.spec} and {palettes.spec}; reinstall")
-        if video is not None and not _fits(levels.spec, video.spec):
-            raise ModelError(f"expected a network that fits to {levels.spec}, got {video.spec}; reinstall")
-        self.levels, self.palettes, self.video = levels, palettes, video
+        for other in (video, halftones):
+            if other is not None and not _fits(levels.spec, other.spec):
+                raise ModelError(f"expected a network that fits to {levels.spec}, got {other.spec}; reinstall")
+        self.levels, self.palettes, self.video, self.halftones = levels, palettes, video, halftones or palettes
         self.needs = Needs(halo=levels.spec.radius + (HALO if self.finishes else 0), align=levels.spec.align)
         self.parts = parts_of(levels.spec)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> CellnetRestorer:
         """Move the networks; ``dtype`` is that of their convolutions, pictures stay float32."""
-        for net in {self.levels, self.palettes, self.video or self.levels}:
+        for net in {self.levels, self.palettes, self.halftones, self.video or self.levels}:
             net.to(device, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def _net(self, cells: Cells) -> Cellnet:
         if self.video is not None and halves_color(cells):
             return self.video
+        if is_halftone(cells):
+            return self.halftones
         return self.palettes if _spread(cells) > 1 else self.levels
 
     def _told(self, y: Tensor, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,6 +88,7 @@ class CellnetRestorer:
     def restore(self, y: Tensor, cells: Cells) -> Tensor:
         """Propose the true picture for ``y`` ``(N, 3, H, W)`` float32; the same shape, in [0, 1]."""
         check_picture(y, "y")
+        y = _in_grays(y, cells)
         low, high, room = self._told(y, cells)
         facts = _facts(cells, y.device)
         proposal: Tensor = self._net(cells)(y, low, high, room, self._spreads(y, cells), facts)
@@ -86,10 +96,11 @@ class CellnetRestorer:
             proposal = with_ramps(y, cells, proposal)
         if self.finishes and has_shades(cells):
             proposal = with_means(y, proposal)
-        return proposal.clamp_(0, 1)
+        return _in_tones(proposal.clamp_(0, 1), cells)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
+        y = _in_grays(y, cells)
         features = cell_features(y, *self._told(y, cells))
         # Narrow first: reordering half the bytes is nearly twice as fast.
         return features.to(self.levels.head.weight.dtype).contiguous(memory_format=torch.channels_last)
@@ -101,8 +112,9 @@ class CellnetRestorer:
 
     def answer(self, y: Tensor, cells: Cells, x: Tensor) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
+        y = _in_grays(y, cells)
         low, high, _ = self._told(y, cells)
-        return proposed(x, y, low, high, self._spreads(y, cells)).clamp_(0, 1)
+        return _in_tones(proposed(x, y, low, high, self._spreads(y, cells)).clamp_(0, 1), cells)
 
 
 def _fits(own: CellnetSpec, other: CellnetSpec) -> bool:
@@ -112,6 +124,16 @@ def _fits(own: CellnetSpec, other: CellnetSpec) -> bool:
 
 def _sees_codecs(net: Cellnet, cells: Cells) -> bool:
     return net.spec.video and halves_color(cells)
+
+
+def _in_grays(y: Tensor, cells: Cells) -> Tensor:
+    """A picture in tones of one ramp as the gray one that it is in other colors, any other picture as it is."""
+    return cells.ramp.to_grays(y) if isinstance(cells, MeanCells) and cells.ramp is not None else y
+
+
+def _in_tones(x: Tensor, cells: Cells) -> Tensor:
+    """The way back of :func:`_in_grays`."""
+    return cells.ramp.to_tones(x) if isinstance(cells, MeanCells) and cells.ramp is not None else x
 
 
 def _spread(cells: Cells) -> float:
@@ -125,7 +147,7 @@ def _facts(cells: Cells, device: torch.device) -> Tensor:
 class CellnetSmall(CellnetRestorer):
     """cellnet-s: about 20 kMAC a pixel, receptive radius at most 16 pixels: for 60 frames a second on two cores."""
 
-    weights = ("cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec")
+    weights = ("cellnet-s-levels", "cellnet-s-palettes", "cellnet-s-codec", "cellnet-s-halftones")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
@@ -135,17 +157,17 @@ class CellnetMedium(CellnetRestorer):
     """cellnet-m: about 80 kMAC a pixel, the better picture at half the speed."""
 
     finishes = True
-    weights = ("cellnet-m-levels", "cellnet-m-palettes", "cellnet-m-codec")
+    weights = ("cellnet-m-levels", "cellnet-m-palettes", "cellnet-m-codec", "cellnet-m-halftones")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))
 
 
 class CellnetLarge(CellnetRestorer):
-    """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience. Behind video codecs it is cellnet-m."""
+    """cellnet-l: about 460 kMAC a pixel, for GPUs and for patience. For halftones and behind codecs it is cellnet-m."""
 
     finishes = True
-    weights = ("cellnet-l-levels", "cellnet-l-palettes", "cellnet-m-codec")
+    weights = ("cellnet-l-levels", "cellnet-l-palettes", "cellnet-m-codec", "cellnet-m-halftones")
 
     def __init__(self) -> None:
         super().__init__(*(fresh_cellnet(name) for name in self.weights))

@@ -19,8 +19,8 @@ HALO = ROUNDS * 2 * (WINDOW // 2)
 
 
 def has_shades(cells: Cells) -> bool:
-    """Whether cells are those of a dithered palette; of levels that were shifted, means lie farther off."""
-    return isinstance(cells, MeanCells) and cells.of_palette and not cells.lossy
+    """Whether cells are those of a dithered palette of many colors; of shifted levels, means lie farther off."""
+    return isinstance(cells, MeanCells) and cells.of_palette and not (cells.lossy or cells.halftone)
 
 
 def with_means(y: Tensor, proposal: Tensor) -> Tensor:

@@ -185,7 +185,7 @@ def _evened(stored: Tensor, low: Tensor, high: Tensor, room: Tensor) -> tuple[Te
     return low[0], high[0], room[0]
 
 
-def _sample_of(record: PaletteRecord, truth: np.ndarray | None) -> Sample:
+def sample_of(record: PaletteRecord, truth: np.ndarray | None) -> Sample:
     """What a record of the side of a crop stands for: ``truth``, or where that is None itself."""
     index = record.index.astype(np.int64)
     stored = to_tensor(record.palette[index])
@@ -248,12 +248,18 @@ class Sampler:
     def _palette(self, record: PaletteRecord, truth: np.ndarray | None) -> Sample:
         """A crop of a record, with the picture that it was made of; None: it is its own truth."""
         corner = self._corner()
-        cut = replace(record, index=_crop(record.index, self.side, corner), kept=_crop(record.kept, self.side, corner))
+        cut = self._cut(record, corner)
         if truth is None:
-            return _sample_of(cut, None)
+            return sample_of(cut, None)
         if record.dithered and self.rng.random() < MORE_TEXT_SHARE:
             cut = with_text(cut, self.rng)
-        return _sample_of(cut, _crop(truth, self.side, corner))
+        return sample_of(cut, self._crop(truth, corner))
+
+    def _crop(self, array: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+        return _crop(array, self.side, corner)
+
+    def _cut(self, record: PaletteRecord, corner: tuple[int, int]) -> PaletteRecord:
+        return replace(record, index=self._crop(record.index, corner), kept=self._crop(record.kept, corner))
 
     def _machine(self) -> Sample:
         if self.rng.random() < DRAWN_SHARE:
@@ -261,7 +267,7 @@ class Sampler:
         truth = self._part()
         record = machine_record(truth, self.rng)
         text = self.rng.random() < MACHINE_TEXT_SHARE
-        return _sample_of(with_text(record, self.rng) if text else record, truth)
+        return sample_of(with_text(record, self.rng) if text else record, truth)
 
     def _part(self) -> np.ndarray:
         """A crop of any tile, ``(side, side, 3)`` uint8."""
@@ -271,7 +277,7 @@ class Sampler:
     def _dithered_levels(self) -> Sample:
         if self.rng.random() < DRAWN_SHARE:
             return self._palette(drawn_levels(self.rng), None)
-        return _sample_of(*level_record(self._part(), self.rng))
+        return sample_of(*level_record(self._part(), self.rng))
 
     def _lossy(self) -> Sample:
         number, decoded = self.lossy[int(self.rng.integers(len(self.lossy)))]

@@ -49,12 +49,18 @@ CODEC = """x264, x265, VP9 and MPEG-4 from visually lossless to coarse, mostly 4
   top left, as short clips that stand still or move, of pictures as they are, in few colors, quantized to 4 to 6 bits,
   with noise, or with grain that is truth; photographs whose color lies up to 0.8 pixels beside luma; made-up screens of
   pixel art; synthetic gradients"""
+HALFTONES = """2 to 8 levels, mostly black and white or 4 grays, also of each channel, dithered by
+  Floyd-Steinberg (one way and serpentine), Atkinson, Jarvis, Stucki, Burkes, Sierra's three and one, Bayer 2, 4 and 8
+  either way round, checkerboard, blue and white noise; dithered crops in the colors of machines; a share with text
+  over them that stays; synthetic gradients; made-up screens of pixel art in such levels and colors as their own
+  truth"""
 # subject -> what the network is for, and what it learned
 SUBJECTS = {
     "all": ("every quantizer", f"{LEVELS};\n  {PALETTES}"),
     "levels": ("levels and what codecs make of them", LEVELS),
     "palettes": ("palettes and dither", PALETTES),
     "codec": ("what video codecs leave of a picture that was not quantized much", CODEC),
+    "halftones": ("dither between few levels, of gray or of each channel, and between few coarse colors", HALFTONES),
 }
 
 

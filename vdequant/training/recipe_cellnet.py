@@ -16,9 +16,12 @@ from vdequant.models.cellnet_weights import read_cellnet, write_cellnet
 from vdequant.training.bank_file import fingerprint, load_bank, save_bank
 from vdequant.training.data import SIDE, Bank, Batch, build_bank, gradient, palettes_of
 from vdequant.training.export import CardFacts, model_card, own_data
+from vdequant.training.halftones import halftone_bank
 from vdequant.training.lesson_cellnet import CellnetLesson, loss_of
 from vdequant.training.lesson_codec import CodecLesson
 from vdequant.training.lesson_codec import loss_of as codec_loss_of
+from vdequant.training.lesson_halftone import HalftoneLesson
+from vdequant.training.lesson_halftone import loss_of as halftone_loss_of
 from vdequant.training.loop import Lesson, Trainer, TrainSettings
 from vdequant.training.parallel import Ranks, join, leave
 
@@ -27,8 +30,9 @@ SMOKE = CellnetSpec(8, (1,))
 SMOKE_STEPS = 60
 # What is made beforehand for each subject: palette records for each tile, share of the tiles behind a codec
 MADE = {"all": (2, 0.25), "levels": (0, 0.25), "palettes": (4, 0.0)}
-CODEC = "codec"  # the subject with pairs and a loss of its own
-SUBJECTS = (*MADE, CODEC)
+CODEC, HALFTONES = "codec", "halftones"  # the subjects with pairs and losses of their own
+LOSSES = {CODEC: codec_loss_of, HALFTONES: halftone_loss_of}
+SUBJECTS = (*MADE, CODEC, HALFTONES)
 CellnetTrainer = Trainer[Cellnet, Batch]
 
 
@@ -75,18 +79,22 @@ def _bank(folders: Sequence[Path], runs: Path, subject: str, ranks: Ranks) -> Ba
     cache = runs / f"bank-{subject}-{fingerprint(folders)}.pt"
     if cache.exists():
         return load_bank(cache)
-    palettes, lossy = MADE[subject]
-    bank = build_bank(list(folders), seed=1, palettes_per_tile=palettes, lossy_share=lossy)
+    if subject == HALFTONES:
+        bank = halftone_bank(list(folders), seed=1)
+    else:
+        palettes, lossy = MADE[subject]
+        bank = build_bank(list(folders), seed=1, palettes_per_tile=palettes, lossy_share=lossy)
     if ranks.first:
         save_bank(bank, cache)
     return bank
 
 
 def _lesson(order: Order, ranks: Ranks) -> Lesson[Cellnet, Batch]:
-    if order.subject != CODEC:
-        return CellnetLesson(_bank(order.folders, order.runs, order.subject, ranks), order.subject)
-    _check_folders(order.folders)
-    return CodecLesson.of_folders(list(order.folders), order.runs)
+    if order.subject == CODEC:
+        _check_folders(order.folders)
+        return CodecLesson.of_folders(list(order.folders), order.runs)
+    bank = _bank(order.folders, order.runs, order.subject, ranks)
+    return HalftoneLesson(bank) if order.subject == HALFTONES else CellnetLesson(bank, order.subject)
 
 
 def cellnet_trainer(
@@ -98,7 +106,7 @@ def cellnet_trainer(
     subject: str = "all",
 ) -> CellnetTrainer:
     """A trainer of a cellnet, with what ``folder`` holds of its run."""
-    loss = codec_loss_of if subject == CODEC else loss_of
+    loss = LOSSES.get(subject, loss_of)
     return Trainer(partial(Cellnet, spec), loss, settings, folder, device, ranks)
 
 

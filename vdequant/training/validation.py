@@ -24,7 +24,7 @@ DITHERED_LEVELS = ((2, "fs"), (3, "bayer4"), (4, "checkerboard"), (8, "fs"), (8,
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """A held-back picture ``(1, 3, H, W)`` and what was stored of it."""
 
     kind: str
@@ -50,7 +50,7 @@ class Validation:
     """A fixed set of held-back pictures: lattices of 4 to 32 levels; palettes, dithered palettes and levels."""
 
     def __init__(self, bank: Bank, subject: str = "all") -> None:
-        self.cases: list[_Case] = []
+        self.cases: list[Case] = []
         if subject != "palettes":
             self._add_levels(bank)
         if subject != "levels":
@@ -62,7 +62,7 @@ class Validation:
             truth = to_tensor(bank.tiles[number])[None]
             for m in LEVELS:
                 quantizer = UniformQuantizer.of_levels(m)
-                self.cases.append(_Case(f"m={m}", truth, quantizer.quantize(truth), quantizer))
+                self.cases.append(Case(f"m={m}", truth, quantizer.quantize(truth), quantizer))
 
     def _add_palettes(self, bank: Bank) -> None:
         records = [pair for pair in bank.palettes if pair[0] in bank.held]
@@ -73,14 +73,14 @@ class Validation:
                 stored = to_tensor(record.palette[record.index])[None]
                 palette = PaletteQuantizer(torch.from_numpy(record.palette).float() / 255)
                 truth = to_tensor(bank.tiles[number])[None]
-                self.cases.append(_Case(kind, truth, stored, palette, dithered))
+                self.cases.append(Case(kind, truth, stored, palette, dithered))
 
     def _add_dithered_levels(self, bank: Bank) -> None:
         for i, number in enumerate(_spread_out(sorted(bank.held))):
             truth = to_tensor(bank.tiles[number])[None]
             m, kind = DITHERED_LEVELS[i % len(DITHERED_LEVELS)]
             quantizer = DitherQuantizer(UniformQuantizer.of_levels(m), kind)
-            self.cases.append(_Case(LEVELS_DITHERED, truth, quantizer.quantize(truth), quantizer))
+            self.cases.append(Case(LEVELS_DITHERED, truth, quantizer.quantize(truth), quantizer))
 
     @torch.no_grad()
     def score(self, net: Cellnet) -> dict[str, float]:

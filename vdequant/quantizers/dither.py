@@ -9,7 +9,7 @@ true share of it exceeds the threshold of its place:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from vdequant.quantizers.base import Cells, Quantizer, per_picture
 from vdequant.quantizers.dither_orders import LISTED, PATTERNS, PERIODS, thresholds
 from vdequant.quantizers.error_diffusion import KERNELS, Colors, Nearest, diffuse
 from vdequant.quantizers.halftone import are_few, in_few_levels, shaded
-from vdequant.quantizers.mean_cells import dithered_cells, half_steps
+from vdequant.quantizers.mean_cells import MeanCells, dithered_cells, half_steps
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.pattern_cells import PatternCells, ordered_boxes
 from vdequant.quantizers.positional import positional
@@ -203,6 +203,21 @@ class DitherQuantizer:
     def cells(self, y: Tensor) -> Cells:
         """Ordered levels: exact intervals, since every place's threshold is known. Otherwise cells of local means."""
         check_picture(y, "y")
+        cells = self._cells(y)
+        driven = self._drives_apart and isinstance(cells, MeanCells) and cells.halftone
+        return replace(cells, atkinson=True) if driven else cells  # type: ignore[type-var]
+
+    @property
+    def _drives_apart(self) -> bool:
+        """Whether this is Atkinson's dither of two tones, of levels black and white."""
+        values = self._values
+        if self.kind != "atkinson":
+            return False
+        if isinstance(values, PaletteQuantizer):
+            return len(values.palette) == 2
+        return all(channel.tolist() == [0, 1] for channel in values.levels)
+
+    def _cells(self, y: Tensor) -> Cells:
         values = self._values
         if isinstance(values, PaletteQuantizer):
             return shaded(values, y)

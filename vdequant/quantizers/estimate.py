@@ -26,9 +26,11 @@ import numpy as np
 from torch import Tensor
 
 from vdequant.frames import Frame
+from vdequant.quantizers.atkinson import is_atkinsons
 from vdequant.quantizers.base import Quantizer
 from vdequant.quantizers.behind_codec import study, study_enlarged
 from vdequant.quantizers.census import Census, check_pictures, count_colors
+from vdequant.quantizers.dither import DitherQuantizer
 from vdequant.quantizers.dithering import is_dithered, levels_are_dithered
 from vdequant.quantizers.finding import Finding, Kind, finished, in_words
 from vdequant.quantizers.gray_palette import GrayPalette
@@ -155,6 +157,14 @@ def _of_grays(finding: Finding) -> Finding:
     return replace(finding, quantizer=GrayPalette(finding.quantizer))
 
 
+def _of_two_tones(finding: Finding, native: Sequence[Tensor]) -> Finding:
+    """With Atkinson's dither as the quantizer's where that is what two colors were dithered by."""
+    palette = finding.quantizer
+    if not finding.dithered or not isinstance(palette, PaletteQuantizer) or len(palette.palette) != 2:
+        return finding
+    return replace(finding, quantizer=DitherQuantizer(palette, "atkinson")) if is_atkinsons(native) else finding
+
+
 def _without_structure(census: Census, lossy_codec: bool, stored_bits: int) -> Finding:
     if lossy_codec or (not census.whole and stored_bits <= 8):
         tolerance = ToleranceQuantizer((TYPICAL if lossy_codec else YUV_ROUNDING) / 255)
@@ -265,7 +275,7 @@ def estimate(
         return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
     if finding.kind != "fine":
         found = dither.between_levels if finding.kind == "lattice" else dither.between_colors
-        finding = _of_grays(replace(finding, dithered=found))
+        finding = _of_two_tones(_of_grays(replace(finding, dithered=found)), native)
     if finding.dithered and finding.kind == "lattice":
         finding = _between_what_occurs(finding, census)
     return finished(replace(finding, grid=grid), native)

@@ -61,6 +61,7 @@ class MeanCells:
     Attributes:
         halftone: shades of few levels, tones or colors, which a network of their own restores; see ``halftone.py``.
         ramp: where the stored colors are tones of one ramp, and no levels of each channel.
+        atkinson: two tones, which his dither has driven apart; see ``atkinson.py``.
     """
 
     stored: Tensor
@@ -74,6 +75,7 @@ class MeanCells:
     of_palette: bool = False
     halftone: bool = False
     ramp: Ramp | None = None
+    atkinson: bool = False
 
     @cached_property
     def _bounds(self) -> tuple[Tensor, Tensor]:

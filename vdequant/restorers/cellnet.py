@@ -20,6 +20,7 @@ from vdequant.models.cellnet import Cellnet, CellnetSpec, cell_features, propose
 from vdequant.models.cellnet_parts import parts_of, run_part
 from vdequant.models.cellnet_weights import fresh_cellnet, read_cellnet
 from vdequant.models.parts import Blank
+from vdequant.quantizers.atkinson import softened
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.halftone import is_halftone
 from vdequant.quantizers.mean_cells import MeanCells
@@ -96,7 +97,7 @@ class CellnetRestorer:
             proposal = with_ramps(y, cells, proposal)
         if self.finishes and has_shades(cells):
             proposal = with_means(y, proposal)
-        return _in_tones(proposal.clamp_(0, 1), cells)
+        return _as_meant(proposal.clamp_(0, 1), cells)
 
     def begin(self, y: Tensor, cells: Cells) -> Tensor:
         """See :class:`~vdequant.restorers.base.Parted`."""
@@ -114,7 +115,7 @@ class CellnetRestorer:
         """See :class:`~vdequant.restorers.base.Parted`."""
         y = _in_grays(y, cells)
         low, high, _ = self._told(y, cells)
-        return _in_tones(proposed(x, y, low, high, self._spreads(y, cells)).clamp_(0, 1), cells)
+        return _as_meant(proposed(x, y, low, high, self._spreads(y, cells)).clamp_(0, 1), cells)
 
 
 def _fits(own: CellnetSpec, other: CellnetSpec) -> bool:
@@ -131,9 +132,12 @@ def _in_grays(y: Tensor, cells: Cells) -> Tensor:
     return cells.ramp.to_grays(y) if isinstance(cells, MeanCells) and cells.ramp is not None else y
 
 
-def _in_tones(x: Tensor, cells: Cells) -> Tensor:
-    """The way back of :func:`_in_grays`."""
-    return cells.ramp.to_tones(x) if isinstance(cells, MeanCells) and cells.ramp is not None else x
+def _as_meant(x: Tensor, cells: Cells) -> Tensor:
+    """The way back of :func:`_in_grays`, and the shades behind means that Atkinson's dither has driven apart."""
+    if not isinstance(cells, MeanCells):
+        return x
+    shades = softened(x) if cells.atkinson else x
+    return shades if cells.ramp is None else cells.ramp.to_tones(shades)
 
 
 def _spread(cells: Cells) -> float:

@@ -229,4 +229,4 @@ def test_a_plus_may_be_the_end_of_a_restorers_own_name(engine: Engine) -> None:
 
 def test_a_key_has_the_checksums_of_all_weights_that_a_restorer_uses(engine: Engine) -> None:
     alone, joined = (Restoring(name, engine).key("m=8").split() for name in ("pix2pix-fq", "pix2pix-fq+"))
-    assert len(joined) == len(alone) + 3  # cellnet's, for levels, for palettes and for codecs
+    assert len(joined) == len(alone) + 4  # cellnet's, for levels, palettes, codecs and halftones

@@ -96,7 +96,7 @@ LEVELS = UniformQuantizer.of_levels(4)
         (DitherQuantizer(LEVELS, "fs"), False, 0.75),
         (DitherQuantizer(UniformQuantizer.of_bits((2, 2, 2)), "fs"), False, 0.5),
         (DitherQuantizer(UniformQuantizer.of_bits((1, 2, 2)), "bayer4"), False, 0.5),
-        (DitherQuantizer(ThresholdQuantizer(), "atkinson"), False, 0.5),
+        (DitherQuantizer(ThresholdQuantizer(), "jarvis"), False, 0.5),
     ],
 )
 def test_levels_and_codecs_are_one_networks_palettes_and_fine_dither_anothers_halftones_the_third_ones(

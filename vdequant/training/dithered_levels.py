@@ -45,7 +45,7 @@ def _even_reach(levels: UniformQuantizer, colors: int) -> np.ndarray:
     return np.tile(np.concatenate([half, half, half.min(keepdims=True)]), (colors, 1))
 
 
-def _ends(levels: UniformQuantizer) -> np.ndarray:
+def ends_of(levels: UniformQuantizer) -> np.ndarray:
     """``(8, 3)`` uint8: black, white and what else has each channel at one of its ends."""
     ends = [[float(channel[0]), float(channel[-1])] for channel in levels.levels]
     return (np.array(list(product(*ends))) * 255).round().astype(np.uint8)
@@ -61,7 +61,7 @@ def level_record(crop: np.ndarray, rng: np.random.Generator) -> tuple[PaletteRec
         crop = (picture[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     stored = DitherQuantizer(levels, kind).quantize(picture)[0].permute(1, 2, 0).numpy()
     codes = (stored * 255).round().astype(np.uint8).reshape(-1, 3)
-    inks = _ends(levels)
+    inks = ends_of(levels)
     colors, numbers = np.unique(np.concatenate([inks, codes]), axis=0, return_inverse=True)
     index = numbers.ravel()[len(inks) :].reshape(stored.shape[:2]).astype(np.uint16)
     record = PaletteRecord(index, colors, _even_reach(levels, len(colors)), True, np.zeros(index.shape, bool))

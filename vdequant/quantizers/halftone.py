@@ -1,8 +1,8 @@
 """Which dithered pictures have so few or so coarse colors that a network of their own restores them.
 
-Two levels a channel hold hardly more than a pattern. A network that learned all palettes and dithers lost up to 12 dB of
-black and white to a blur: where doing nothing leaves a hundred times the error of a good answer, it had learned that
-any answer is good.
+Two levels a channel hold hardly more than a pattern. A network that learned all palettes and dithers lost up to 12 dB
+of black and white to a blur: where doing nothing leaves a hundred times the error of a good answer, it had learned
+that any answer is good.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from vdequant.quantizers.mean_cells import MeanCells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap, SnappedQuantizer
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.quantizers.strokes import kept_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
 from vdequant.quantizers.windows import WINDOW
@@ -78,7 +79,7 @@ class Recipe:
     compare: bool = False
     tile: int = 1 << 30
     exact: bool = True
-    snap: Snap | None = None
+    snap: Snap | UnmixingSnap | None = None
     matrix: Matrix | None = None
     keep: Tensor | None = None
     placing: Placing | None = None
@@ -277,7 +278,7 @@ def _native_blurred(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) 
     if grid is not None and not lies_on_grid(planes[luma], codes[:, luma], layout, grid):
         return to_rgb(planes, layout), None
     if recipe.snap is not None:
-        return recipe.snap(codes)[0], grid
+        return recipe.snap.native(codes, planes, layout, grid)[0], grid
     return codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous(), grid
 
 

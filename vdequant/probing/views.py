@@ -42,9 +42,9 @@ def view_of(frame: Frame, plan: Plan) -> View:
     """The frame as the restoration would see it: at native size, and snapped where clean colors are known."""
     finding = plan.finding
     if finding.recovery is not None:
-        picture, sure = finding.recovery.snap(fold_codes(frame.planes, frame.layout, plan.grid)[None])
-        view = as_view(picture[0], frame.seconds)
-        return replace(view, colors=np.where(sure[0, 0].numpy(), view.colors, np.int32(UNSURE)))
+        picture, sure = finding.recovery.native(frame, plan.grid)
+        view = as_view(picture, frame.seconds)
+        return replace(view, colors=np.where(sure[0].numpy(), view.colors, np.int32(UNSURE)))
     picture = to_rgb(frame.planes, frame.layout)
     return as_view(picture if plan.grid is None else plan.grid.fold(picture), frame.seconds)
 

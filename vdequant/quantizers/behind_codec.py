@@ -147,7 +147,7 @@ def _snapped(
     kind, inner, levels, words = _inner(recovery)
     tolerance = min(MOST, max(LEAST, recovery.error)) / 255
     step = max(1, len(frames) // SNAPPED_PICTURES)
-    clean = [recovery.snap(fold_codes(f.planes, f.layout, grid)[None])[0][0] for f in frames[::step]]
+    clean = [recovery.native(frame, grid)[0] for frame in frames[::step]]
     explained = recovery.explanation
     snapped = partial(SnappedQuantizer, recovery.snap.colors, inner, tolerance, recovery.sure, source)
     finding = Finding(

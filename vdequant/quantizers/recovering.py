@@ -17,7 +17,9 @@ from vdequant.quantizers.folding import codes_to_rgb, fold_codes, rgb_to_codes
 from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.known_palettes import known_palettes
 from vdequant.quantizers.modes import METRIC, Histogram, Modes, find_clouds, find_modes, histogram, nearest_mode
+from vdequant.quantizers.recovering_halved import recover_halved
 from vdequant.quantizers.snapping import REACH, Snap
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 
 PEAKED = 0.6  # share of the pixels that must lie in the cores of the peaks
 MOST_COLORS = 320  # of a clip that is called drawn
@@ -52,11 +54,17 @@ class Recovery:
         error: the 95th percentile, in 8-bit codes, of the largest difference of a snapped pixel's samples.
     """
 
-    snap: Snap
+    snap: Snap | UnmixingSnap
     explanation: Explanation
     colors: NDArray[np.int64]
     sure: float
     error: float
+
+    def native(self, frame: Frame, grid: Grid | None) -> tuple[Tensor, Tensor]:
+        """The native pixels of one frame, snapped: RGB ``(3, h, w)`` in [0, 1], and which are sure, ``(1, h, w)``."""
+        codes, planes = fold_codes(frame.planes, frame.layout, grid)[None], tuple(plane[None] for plane in frame.planes)
+        rgb, sure = self.snap.native(codes, planes, frame.layout, grid)
+        return rgb[0], sure[0]
 
 
 def _calm(codes: Tensor) -> Tensor:
@@ -123,6 +131,11 @@ def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, 
     codes = torch.stack([fold_codes(frame.planes, layout, grid) for frame in frames])
     colored = bool((codes[:, 1:] - 128).abs().amax() > GRAY) if layout.model == "yuv" else False
     subsampled = (grid is None or not grid.enlarged) and layout.chroma != (0, 0) and colored
+    if subsampled:
+        halved = recover_halved(frames, matrices)
+        if halved is not None:
+            snap, explained, clean, sure = halved
+            return Recovery(snap, explained, (clean * 255).round().long().numpy(), sure, 2 * snap.mixing.luma_noise)
     counted = histogram(_calm(codes) if subsampled else codes)
     if counted.pixels < CALM * codes[:, 0].numel():
         return None

@@ -19,6 +19,7 @@ from vdequant.checks import check_picture
 from vdequant.frames import Layout, Matrix
 from vdequant.quantizers.base import MARGIN, Cells, Quantizer, room_of
 from vdequant.quantizers.folding import codes_to_rgb
+from vdequant.quantizers.grid import Grid
 from vdequant.quantizers.modes import METRIC
 from vdequant.quantizers.tolerance import ToleranceQuantizer
 from vdequant.quantizers.video import VideoCells, VideoQuantizer
@@ -68,6 +69,17 @@ class Snap:
             decoded = codes_to_rgb(codes.movedim(-3, -1).reshape(-1, 3)[others], self.layout, self.matrix)
             rgb.view(-1, 3)[others] = decoded.clamp_(0, 1)
         return rgb.movedim(-1, -3).contiguous(), sure[:, None]
+
+    def native(
+        self, codes: Tensor, planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None
+    ) -> tuple[Tensor, Tensor]:
+        """Clean what is sure of pictures that are there as codes of native pixels, and as stored planes ``(N, h, w)``.
+
+        Returns:
+            As a call does.
+        """
+        del planes, layout, grid  # this needs each pixel's codes alone
+        return self(codes)
 
     def labels(self, codes: Tensor) -> Tensor:
         """``(N, h, w)`` index of the sure color or UNSURE, by a table that fills with the codes that occur."""

@@ -1,0 +1,106 @@
+"""The clean colors of a lossy clip at native size whose color was stored at half the size.
+
+There hardly a pixel of small drawings shows its own color, so colors are learned from arrangements that explain what
+was stored. Whether those can be trusted is tried out: the answer is stored as the clip was, with as much noise, and
+has to be found again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vdequant.frames import Frame, Layout, Matrix
+from vdequant.quantizers.color_learning import Learned, learn_colors, rarity_of
+from vdequant.quantizers.explaining import Explanation, explain, explain_again
+from vdequant.quantizers.folding import rgb_to_codes
+from vdequant.quantizers.modes import Modes
+from vdequant.quantizers.unmixing import Mixing, Unmixer
+from vdequant.quantizers.unmixing_snap import UnmixingSnap, halves
+
+MOST_PIXELS = 400_000  # of a picture: games of larger ones are shaded finely, and films take long
+LOOKED_AT, FEWEST, MOST = 400_000, 2, 6  # pixels to learn from, and pictures
+TRIED = 3  # pictures on which the answer is tried
+GAIN = 6.0  # dB by which trying it has to beat stored color: 7 to 31 on games whose pictures gain, at most 5 elsewhere
+FREQUENT = 2e-2  # share of the pixels from which a color off the lattice is believed all the same
+NEAR = 2.0  # codes that a clean color may be stored away from where its pixels are
+
+
+def gain_of(mixing: Mixing, labels: Sequence[Tensor]) -> float:
+    """By how many dB colors are found better than stored ones, in pictures like ``labels`` stored with that noise."""
+    unmixer, chance = Unmixer(mixing), torch.Generator().manual_seed(0)
+    color = mixing.codes[:, 1:]
+    ours, stored = 0.0, 0.0
+    for own in labels:
+        truth = color[own].movedim(-1, 0)
+        luma = mixing.codes[:, 0][own]
+        halved = mixing.taps.halved(truth)
+        luma = luma + mixing.luma_noise * torch.randn(luma.shape, generator=chance)
+        halved = halved + mixing.color_noise * torch.randn(halved.shape, generator=chance)
+        again, _ = unmixer(luma.clamp(0, 255), halved)
+        ours += float((color[again].movedim(-1, 0) - truth).square().mean())
+        shown = functional.interpolate(halved[None], scale_factor=2, mode="bilinear")[0]
+        stored += float((shown - truth).square().mean())
+    return 10 * float(np.log10(max(stored, 1e-6) / max(ours, 1e-6)))
+
+
+def _pictures(frames: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
+    """Luma and color of some frames, spread over the clip."""
+    layout = frames[0].layout
+    many = min(MOST, max(FEWEST, LOOKED_AT // (layout.width * layout.height)))
+    return [halves(frame.planes, layout) for frame in frames[:: -(-len(frames) // many)]]
+
+
+def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -> tuple[Explanation, Learned, Tensor]:
+    """What the colors are of, those that are of it, and their clean RGB in [0, 1]."""
+    codes, counts = learned.mixing.codes.double().numpy(), learned.counts.long().numpy()
+    modes = Modes(codes, counts, 1.0, int(counts.sum()))
+    found = explain(modes, layout, matrices)
+    if not found.name:
+        return found, learned, torch.from_numpy(found.colors / 255).float()
+    found = explain_again(modes, layout, found)
+    keep = np.flatnonzero(found.fits | (counts > FREQUENT * counts.sum()) | (found.levels is not None))
+    _, first = np.unique(found.colors[keep], axis=0, return_index=True)
+    keep = keep[np.sort(first)]
+    colors = torch.from_numpy(found.colors[keep] / 255).float()
+    own = learned.mixing.codes[keep]
+    stored = rgb_to_codes(colors, layout, found.matrix)
+    near = (stored - own).abs().amax(1, keepdim=True) < NEAR
+    total = learned.counts[keep]
+    mixing = replace(learned.mixing, codes=torch.where(near, (stored + own) / 2, own), rarity=rarity_of(total))
+    return found, Learned(mixing, total), colors
+
+
+def recover_halved(
+    frames: Sequence[Frame], matrices: tuple[Matrix, ...]
+) -> tuple[UnmixingSnap, Explanation, Tensor, float] | None:
+    """Find the clean colors of 4:2:0 frames of one layout, at native size.
+
+    Args:
+        frames: sampled over the clip.
+        matrices: that come into question, the assumed one first.
+
+    Returns:
+        How to snap to them, what they are of, ``(K, 3)`` clean RGB in [0, 1] with the most frequent first, and the share
+        of pixels that are sure; None where what is found could not be found again.
+    """
+    layout = frames[0].layout
+    if layout.model != "yuv" or layout.chroma != (1, 1) or layout.width * layout.height > MOST_PIXELS:
+        return None
+    pictures = _pictures(frames)
+    lumas, stored = [luma for luma, _ in pictures], [color for _, color in pictures]
+    learned = learn_colors(lumas, stored)
+    if learned is None:
+        return None
+    found, learned, colors = _explained(learned, layout, matrices)
+    snap = UnmixingSnap(colors, learned.mixing, found.matrix)
+    step = -(-len(frames) // MOST)
+    answers = [snap.labels(frame.planes, layout) for frame in frames[::step]]
+    if gain_of(learned.mixing, [labels for labels, *_ in answers[:: -(-len(answers) // TRIED)]]) < GAIN:
+        return None
+    return snap, found, colors, float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from vdequant.color import to_rgb
 from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of
 from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.snapping import SCALER, SnappedQuantizer
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.schedule.device import Engine
 from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
@@ -40,13 +42,16 @@ def choose_temporal(
         return "off", ""
     if settings.temporal != "auto":
         return settings.temporal, "as asked"
-    if restorer == "identity":
+    unmixed = finding.recovery is not None and isinstance(finding.recovery.snap, UnmixingSnap)
+    if restorer == "identity" and not unmixed:
         return "off", "nothing is made up that could flicker"
     across, down = finding.native_scale
     if engine.device.type == "cuda" and info.layout.width * info.layout.height > LARGE * across * down:
         return "off", "large pictures would wait for it"
     if isinstance(finding.quantizer, OwnPalettes):
         return "flow", "every palette shows one place in another way"
+    if unmixed:
+        return "flow", "in places that stand still, several frames tell the color"
     if finding.lossless or (isinstance(finding.quantizer, SnappedQuantizer) and finding.quantizer.source == SCALER):
         return "lock", "no codec in the way: equal colors in one place are equal"
     return "flow", "a codec shows one place in ever other ways"
@@ -57,8 +62,26 @@ def unfinished(recipe: Recipe, taken: Taken, restored: Tensor, certify: bool) ->
     return Restored((taken.y, restored), cells=taken.cells)
 
 
-def as_frame(recipe: Recipe, y: Tensor, restored: Tensor, known: Cells | None = None) -> RestoredFrame:
-    """What a smoother is given of a stored native picture ``(1, 3, H, W)``, the restored one and maybe its cells."""
+def as_frame(
+    recipe: Recipe, y: Tensor, restored: Tensor, known: Cells | None = None, shown: Tensor | None = None
+) -> RestoredFrame:
+    """What a smoother is given of a stored native picture ``(1, 3, H, W)``, the restored one and maybe its cells.
+
+    ``shown``: what it judges by in place of ``y``, see :func:`shown_of`.
+    """
+    if shown is not None:
+        cells_of_y = partial(cells_of, recipe, y) if known is None else lambda: known
+        held = _Held(y, known)
+        return RestoredFrame(
+            shown,
+            restored,
+            lambda _: cells_of_y(),
+            pixelwise=False,
+            fidelity=recipe.fidelity,
+            margin=margin_of(recipe),
+            origin=held,
+            doubtful=True,
+        )
     own = isinstance(recipe.quantizer, OwnPalettes)  # a part of a picture does not have its palette
     pixelwise = recipe.quantizer.period == 1 and not recipe.dithered and not own
     cells = partial(cells_of, recipe) if known is None else lambda _: known
@@ -67,6 +90,26 @@ def as_frame(recipe: Recipe, y: Tensor, restored: Tensor, known: Cells | None = 
     if isinstance(recipe.quantizer, SnappedQuantizer) and recipe.grid is not None and recipe.grid.enlarged:
         certain = recipe.quantizer.clean
     return RestoredFrame(y, restored, cells, pixelwise, recipe.fidelity, margin_of(recipe), known, certain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """What goes past a smoother that judges by something else: the native picture, and maybe its cells."""
+
+    y: Tensor
+    cells: Cells | None
+
+
+def shown_of(recipe: Recipe, frame: Frame) -> Tensor | None:
+    """``(1, 3, H, W)`` as decoded, at native size; None where the native picture itself tells what stands still.
+
+    Unmixed colors do not: a pixel whose color is doubtful has one in this frame and another in the next.
+    """
+    if not isinstance(recipe.snap, UnmixingSnap):
+        return None
+    layout = frame.layout if recipe.matrix is None else replace(frame.layout, matrix=recipe.matrix)
+    decoded = to_rgb(tuple(plane[None] for plane in frame.planes), layout)
+    return decoded if recipe.grid is None else recipe.grid.crop(decoded)
 
 
 class SmoothingWriter:
@@ -98,6 +141,7 @@ class SmoothingWriter:
         self._waiting: deque[Frame | SidePacket] = deque()
         self._begun = 0
         self._last: tuple[Tensor, Tensor, Future[Restored]] | None = None
+        self._seen: tuple[Tensor, Tensor | None] | None = None
 
     def __call__(self, item: Frame | SidePacket, result: Restored | None) -> None:
         """Take the next item of the source and, for frames, its result from :func:`unfinished`."""
@@ -109,11 +153,18 @@ class SmoothingWriter:
             self._pass_packets()
             return
         y, restored = result.planes
-        frame = as_frame(self.recipe, y, restored, result.cells)
+        frame = as_frame(self.recipe, y, restored, result.cells, self._shown(item, y))
         if isinstance(item, Frame):
             frame = replace(frame, source_pixels=item.layout.width * item.layout.height)
         with torch.inference_mode():
             self._pass(self.smoother.push(frame))
+
+    def _shown(self, item: Frame | SidePacket, y: Tensor) -> Tensor | None:
+        """See :func:`shown_of`; the same object for the same picture, so that repeated frames are known."""
+        if self._seen is None or self._seen[0] is not y:
+            shown = shown_of(self.recipe, item) if isinstance(item, Frame) else None
+            self._seen = (y, shown if shown is None or shown.shape == y.shape else None)
+        return self._seen[1]
 
     def flush(self) -> None:
         """No more items are coming."""
@@ -150,9 +201,9 @@ class SmoothingWriter:
         return done, partial(self.write, item)
 
     def _finished(self, frame: RestoredFrame, item: Frame, certify: bool) -> Restored:
-        y, restored, *planes = (x.to(self.device) for x in (frame.y, frame.restored, *(p[None] for p in item.planes)))
+        held = frame.origin if isinstance(frame.origin, _Held) else _Held(frame.y, cast("Cells | None", frame.origin))
+        y, restored, *planes = (x.to(self.device) for x in (held.y, frame.restored, *(p[None] for p in item.planes)))
         grid = self.recipe.grid
         geometry = grid if grid is not None and tuple(y.shape[:-3:-1]) == grid.size else None
-        known = cast("Cells | None", frame.origin)
-        done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout, known), restored, certify)
+        done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout, held.cells), restored, certify)
         return Restored(tuple(plane.cpu() for plane in done.planes), done.inside, done.samples)

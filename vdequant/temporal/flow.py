@@ -73,6 +73,8 @@ class _Look:
         y: the stored picture.
         colors, luma: ``(3, H, W)`` in [0, 1] and ``(H, W)`` in codes, of the stored picture.
         fresh: ``(3, H, W)`` of the restored one.
+        judged: ``(3, H, W)``, of which a mean is kept, too, to tell what stands still by: ``fresh``, or ``colors``
+            where restored pictures are doubtful.
         edges: of the luma.
         worth: ``(H, W)``, how much a look at each pixel is worth.
     """
@@ -81,6 +83,7 @@ class _Look:
     colors: Floats
     luma: Floats
     fresh: Floats
+    judged: Floats
     edges: Edges
     worth: Floats
 
@@ -91,13 +94,15 @@ class _Before:
 
     Attributes:
         look: the frame.
-        mean, seen: ``(3, H, W)`` in [0, 1], and of how many looks ``(H, W)``; those beside edges count for less.
+        mean, judged: means ``(3, H, W)`` in [0, 1] of what was restored, and of what is judged by.
+        seen: of how many looks ``(H, W)``; those beside edges count for less.
         quiet: ``(H, W)``: in which share of the last frames a pixel was what it had been before.
         value: the smoothed picture, as far as this frame and earlier ones tell.
     """
 
     look: _Look
     mean: Floats
+    judged: Floats
     seen: Floats
     quiet: Floats
     value: Tensor
@@ -132,7 +137,7 @@ class Flow:
         before = self._before
         if self._cuts.starts_shot(frame.y) or before is None:
             look = _look(frame)
-            self._before = _Before(look, look.fresh, look.worth, np.zeros_like(look.luma), frame.restored)
+            self._before = _Before(look, look.fresh, look.judged, look.worth, np.zeros_like(look.luma), frame.restored)
             self._returning.restart(frame.y)
             return self._later.begin(frame, frame.restored)
         if torch.equal(before.look.y, frame.y):
@@ -150,8 +155,8 @@ class Flow:
         quiet = _quieter(before.quiet, step < UNCHANGED)
         strictness = np.asarray(1 + STRICTER * np.square(1 - quiet), np.float32)
         limits = standing(now.edges, before.look.edges, step, strictness, quiet > KNOWN)
-        mean, seen = before.mean, before.seen
-        trust = alike(_change(now, before.look.colors, before.look.luma, mean), limits, now.worth)
+        mean, judged, seen = before.mean, before.judged, before.seen
+        trust = alike(_change(now, before.look.colors, before.look.luma, judged), limits, now.worth)
         if frame.certain is not None:  # then another color is another thing, however near it is
             trust[_planes_differ(now.colors, before.look.colors) & frame.certain(frame.y)[0, 0].cpu().numpy()] = 0
         trust *= _rests(now.luma, before.look.luma, quiet, step)
@@ -162,20 +167,22 @@ class Flow:
             motion = self._find_motion(_codes(now.luma), _codes(before.look.luma))
             if motion is not None:
                 trust[_explains(motion, now, before, quiet, step)] = 0
-                mean, seen, trust, carried = _moved(motion, now, before, trust)
+                mean, judged, seen, trust, carried = _moved(motion, now, before, trust)
         if phases is not None:
             trust[phases] = 0  # what alternates is kept: each phase as it is restored
         seen = seen * trust
         share = now.worth / (seen + now.worth)
-        mean, drifting = _followed(mean + (now.fresh - mean) * share, now)
-        mean = np.clip(mean, 0, 1)
+        judged, drifting = _followed(judged + (now.judged - judged) * share, now)
+        judged = np.clip(judged, 0, 1)
+        mean = judged if now.judged is now.fresh else np.clip(mean + (now.fresh - mean) * share, 0, 1)
         value = torch.from_numpy(mean)[None].to(frame.restored)
         if carried is not None and carried.any():
             value = _limited(value, frame, torch.from_numpy(carried).to(value.device))
             mean = _planes(value)
         told = trust * _tells(now, before.look)
         told[drifting if carried is None else drifting | carried] = 0
-        return _Before(now, mean, np.minimum(seen + now.worth, MOST_SEEN), quiet, value), told
+        judged = mean if now.judged is now.fresh else judged
+        return _Before(now, mean, judged, np.minimum(seen + now.worth, MOST_SEEN), quiet, value), told
 
 
 class LiveFlow(Flow):
@@ -189,7 +196,8 @@ def _look(frame: RestoredFrame) -> _Look:
     colors = _planes(frame.y)
     luma = _luma(colors)
     edges = edges_of(luma)
-    return _Look(frame.y, colors, luma, _planes(frame.restored), edges, worth_of(edges))
+    fresh = _planes(frame.restored)
+    return _Look(frame.y, colors, luma, fresh, colors if frame.doubtful else fresh, edges, worth_of(edges))
 
 
 def _limited(value: Tensor, frame: RestoredFrame, where: Tensor) -> Tensor:
@@ -226,7 +234,7 @@ def _tells(now: _Look, before: _Look) -> Floats:
 
 def _followed(mean: Floats, now: _Look) -> tuple[Floats, Mask]:
     """``mean`` moved toward the look where its surroundings drift, never past it; and where they do ``(H, W)``."""
-    gaps, drifting = now.fresh - mean, np.zeros(now.luma.shape, dtype=bool)
+    gaps, drifting = now.judged - mean, np.zeros(now.luma.shape, dtype=bool)
     by_edges = _around(now.edges.mixed) * np.float32(DRIFT_BY_CONTRAST / 255)
     for plane, gap in zip(mean, gaps, strict=True):
         drift = _around(gap)
@@ -248,7 +256,7 @@ def _around(plane: Floats) -> Floats:
 
 def _change(now: _Look, colors: Floats, luma: Floats, mean: Floats) -> Change:
     """From what was stored and what is remembered, here or along the motion."""
-    drifts = now.fresh - mean
+    drifts = now.judged - mean
     return Change(now.luma - luma, now.colors - colors, _luma(drifts), drifts)
 
 
@@ -258,7 +266,7 @@ def _explains(motion: Motion, now: _Look, before: _Before, quiet: Floats, step: 
     Compared with what is remembered, for a codec moves its errors along with its blocks. ``step``: by how much each
     pixel's luma changed.
     """
-    fresh, remembered = _luma(now.fresh), _luma(before.mean)
+    fresh, remembered = _luma(now.judged), _luma(before.judged)
     still, along = np.abs(fresh - remembered), np.abs(fresh - motion.fetch(remembered))
     # Judged by those neighbors alone that may stand still: beside a moving sprite a place does not move along.
     weight = (still <= MAY_STAND).astype(np.float32)
@@ -274,18 +282,23 @@ def _going(still: Floats, along: Floats, unchanged: Mask) -> Mask:
     return np.asarray((by_still > CLEARLY) & (by_along < GOING * by_still) & (resting < RESTING))
 
 
-def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[Floats, Floats, Floats, Mask]:
-    """Mean, looks and trust, with those of moved places where nothing stands still; and which places those are."""
+def _moved(
+    motion: Motion, now: _Look, before: _Before, trust: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Mask]:
+    """Means, looks and trust, with those of moved places where nothing stands still; and which places those are."""
     *means, seen = motion.fetch_planes([*before.mean, before.seen])
     mean, old = np.stack(means), np.stack(motion.fetch_planes([*before.look.colors]))
-    along = alike(_change(now, old, _luma(old), mean), MOVING, np.ones_like(now.worth))
+    judged = mean if before.judged is before.mean else np.stack(motion.fetch_planes([*before.judged]))
+    along = alike(_change(now, old, _luma(old), judged), MOVING, np.ones_like(now.worth))
     # Between pixels a picture is a guess, which repeated would blur it.
     between = np.maximum(np.abs(motion.across - np.rint(motion.across)), np.abs(motion.down - np.rint(motion.down)))
     np.divide(along, 1 + np.square(now.edges.mixed / SMOOTH), out=along, where=between > BETWEEN)
     take = motion.sure & (trust <= 0) & (along > 0)
     np.copyto(mean, before.mean, where=~take)
+    if judged is not mean:
+        np.copyto(judged, before.judged, where=~take)
     seen = np.where(take, np.minimum(seen, MOST_SEEN_MOVING * now.worth), before.seen)
-    return mean, seen, np.where(take, along, trust), take
+    return mean, judged, seen, np.where(take, along, trust), take
 
 
 def _planes_differ(one: Floats, other: Floats) -> Mask:

@@ -22,6 +22,7 @@ from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
 from vdequant.quantizers.own_palettes import OwnPalettes
+from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import SCALER, SnappedQuantizer
 from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.schedule.device import Engine
@@ -110,6 +111,13 @@ def shown_of(recipe: Recipe, frame: Frame) -> Tensor | None:
     layout = frame.layout if recipe.matrix is None else replace(frame.layout, matrix=recipe.matrix)
     decoded = to_rgb(tuple(plane[None] for plane in frame.planes), layout)
     return decoded if recipe.grid is None else recipe.grid.crop(decoded)
+
+
+def _settled(recipe: Recipe, y: Tensor, restored: Tensor) -> Tensor:
+    """Pictures of few colors in those colors again: a mean of two of them is none."""
+    quantizer = recipe.quantizer
+    palette = isinstance(quantizer, SnappedQuantizer) and isinstance(quantizer.inner, PaletteQuantizer)
+    return recipe.snap.settled(restored, y) if palette and isinstance(recipe.snap, UnmixingSnap) else restored
 
 
 class SmoothingWriter:
@@ -203,6 +211,7 @@ class SmoothingWriter:
     def _finished(self, frame: RestoredFrame, item: Frame, certify: bool) -> Restored:
         held = frame.origin if isinstance(frame.origin, _Held) else _Held(frame.y, cast("Cells | None", frame.origin))
         y, restored, *planes = (x.to(self.device) for x in (held.y, frame.restored, *(p[None] for p in item.planes)))
+        restored = _settled(self.recipe, y, restored)
         grid = self.recipe.grid
         geometry = grid if grid is not None and tuple(y.shape[:-3:-1]) == grid.size else None
         done = finish(self.recipe, Taken(y, geometry, tuple(planes), item.layout, held.cells), restored, certify)

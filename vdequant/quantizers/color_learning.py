@@ -17,11 +17,11 @@ from torch.nn import functional
 from vdequant.quantizers.color_taps import SIDE, ColorTaps
 from vdequant.quantizers.guided_color import guided_color
 from vdequant.quantizers.modes import find_clouds, find_modes, histogram
-from vdequant.quantizers.unmixing import Mixing, Unmixer
+from vdequant.quantizers.unmixing import Mixing, Unmixer, rarity_of
 
 FIRST_LUMA, FIRST_COLOR = 2.0, 2.5  # codes of noise that are assumed at first
 LED = 2.0  # of that, differences of luma within one color
-ROUNDS = 5
+ROUNDS = 3
 TRIED = 2  # pictures on which ways to halve color are tried
 FAR_OFF = 10.0  # codes beyond which unexplained color is no worse: colors that are not known yet
 WITHIN = 0.95  # share of the pixels by which noise is measured, at two standard deviations
@@ -44,11 +44,6 @@ class Learned:
 
     mixing: Mixing
     counts: Tensor
-
-
-def rarity_of(counts: Tensor) -> Tensor:
-    """Minus the logarithm of each share of some numbers of pixels."""
-    return -((counts + 1) / counts.sum()).log()
 
 
 def _begun(lumas: Sequence[Tensor], stored: Sequence[Tensor], taps: ColorTaps) -> Learned | None:
@@ -74,7 +69,7 @@ def _with_taps(known: Learned, lumas: Sequence[Tensor], stored: Sequence[Tensor]
         unmixer = Unmixer(replace(known.mixing, taps=taps))
         missed = 0.0
         for luma, color in zip(lumas[::step], stored[::step], strict=True):
-            off = unmixer.missed(unmixer(luma, color)[0], luma, color)[1]
+            off = unmixer.missed(unmixer.roughly(luma, color), luma, color)[1]
             missed += float(off.square().clamp(max=FAR_OFF**2).mean())
         best = min(best, (missed, taps), key=lambda one: one[0])
     return best[1]

@@ -16,23 +16,29 @@ from torch import Tensor
 from torch.nn import functional
 
 from vdequant.frames import Frame, Layout, Matrix
-from vdequant.quantizers.color_learning import Learned, learn_colors, rarity_of
+from vdequant.quantizers.color_learning import Learned, learn_colors
 from vdequant.quantizers.explaining import Explanation, explain, explain_again
 from vdequant.quantizers.folding import rgb_to_codes
 from vdequant.quantizers.modes import Modes
-from vdequant.quantizers.unmixing import Mixing, Unmixer
+from vdequant.quantizers.unmixing import Mixing, Unmixer, rarity_of
 from vdequant.quantizers.unmixing_snap import UnmixingSnap, halves
 
 MOST_PIXELS = 400_000  # of a picture: games of larger ones are shaded finely, and films take long
-LOOKED_AT, FEWEST, MOST = 400_000, 2, 6  # pixels to learn from, and pictures
-TRIED = 3  # pictures on which the answer is tried
-GAIN = 6.0  # dB by which trying it has to beat stored color: 7 to 31 on games whose pictures gain, at most 5 elsewhere
+LOOKED_AT, FEWEST, MOST = 750_000, 2, 12  # pixels to learn from, and pictures
+SAME = 0.5  # codes by which luma of two pictures differs that are one
+ANSWERED, TRIED = 6, 3  # pictures of which it is said how many pixels are sure, and on which the answer is tried
+# dB by which colors found again have to beat stored color, and the same where stored color is off by more codes. Of games
+# whose pictures gain it was 6 to 60, and 4 and more where 13 colors or so make a scene of many; of others at most 5.
+GAIN, GAIN_POOR, POOR = 6.0, 4.0, 5.0
 FREQUENT = 2e-2  # share of the pixels from which a color off the lattice is believed all the same
 NEAR = 2.0  # codes that a clean color may be stored away from where its pixels are
 
 
-def gain_of(mixing: Mixing, labels: Sequence[Tensor]) -> float:
-    """By how many dB colors are found better than stored ones, in pictures like ``labels`` stored with that noise."""
+def gain_of(mixing: Mixing, labels: Sequence[Tensor]) -> tuple[float, float]:
+    """By how many dB colors are found better than stored ones, in pictures like ``labels`` stored with that noise.
+
+    And by how many codes stored ones are off, root mean square.
+    """
     unmixer, chance = Unmixer(mixing), torch.Generator().manual_seed(0)
     color = mixing.codes[:, 1:]
     ours, stored = 0.0, 0.0
@@ -46,14 +52,19 @@ def gain_of(mixing: Mixing, labels: Sequence[Tensor]) -> float:
         ours += float((color[again].movedim(-1, 0) - truth).square().mean())
         shown = functional.interpolate(halved[None], scale_factor=2, mode="bilinear")[0]
         stored += float((shown - truth).square().mean())
-    return 10 * float(np.log10(max(stored, 1e-6) / max(ours, 1e-6)))
+    return 10 * float(np.log10(max(stored, 1e-6) / max(ours, 1e-6))), (stored / len(labels)) ** 0.5
 
 
 def _pictures(frames: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
     """Luma and color of some frames, spread over the clip."""
     layout = frames[0].layout
     many = min(MOST, max(FEWEST, LOOKED_AT // (layout.width * layout.height)))
-    return [halves(frame.planes, layout) for frame in frames[:: -(-len(frames) // many)]]
+    found: list[tuple[Tensor, Tensor]] = []
+    for frame in frames[:: -(-len(frames) // many)]:
+        picture = halves(frame.planes, layout)
+        if not found or float((picture[0] - found[-1][0]).abs().mean()) > SAME:
+            found.append(picture)
+    return found
 
 
 def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -> tuple[Explanation, Learned, Tensor]:
@@ -99,8 +110,8 @@ def recover_halved(
         return None
     found, learned, colors = _explained(learned, layout, matrices)
     snap = UnmixingSnap(colors, learned.mixing, found.matrix)
-    step = -(-len(frames) // MOST)
-    answers = [snap.labels(frame.planes, layout) for frame in frames[::step]]
-    if gain_of(learned.mixing, [labels for labels, *_ in answers[:: -(-len(answers) // TRIED)]]) < GAIN:
+    answers = [snap.labels(frame.planes, layout) for frame in frames[:: -(-len(frames) // ANSWERED)]]
+    gain, off = gain_of(learned.mixing, [labels for labels, *_ in answers[:: -(-len(answers) // TRIED)]])
+    if gain < (GAIN_POOR if off > POOR else GAIN):
         return None
     return snap, found, colors, float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())

@@ -11,7 +11,8 @@ moved together (every arrangement of their likeliest colors is tried), until not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -28,11 +29,17 @@ DIAGONAL = 0.7  # of that, where they touch by a corner
 SWEEPS = (4.0, 2.0, 1.2)  # how much noise color is thought to have, in times of what it has: first the coarse arrangement
 CLEAR = 20.0  # energy above which the second best is not tried
 FLAT_LUMA, FLAT_COLOR = 3.0, 3.0  # noises, and 2 codes: how alike flat areas are
+FEW, SEEN = 12, 4  # colors that all may be in one picture; pixels that a color has there, or it is not
 PART = 8192  # squares that are worked on at once
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of a square's pixels
 AROUND_ROWS = torch.arange(4).repeat_interleave(4)  # of a square and the pixels around it
 AROUND_COLUMNS = torch.arange(4).repeat(4)
 FIRST = 1e6  # energy that no color has
+
+
+def rarity_of(counts: Tensor) -> Tensor:
+    """Minus the logarithm of each share of some numbers of pixels."""
+    return -((counts + 1) / counts.sum()).log()
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,7 @@ class Unmixer:
         self._coupling = shares.T @ shares  # of the pixels of a square, through the samples that they share
 
     def __call__(self, luma: Tensor, stored: Tensor) -> tuple[Tensor, Tensor]:
-        """The likeliest color of each pixel.
+        """The likeliest color of each pixel, among the colors that the picture seems to have.
 
         Args:
             luma: ``(H, W)`` in 8-bit codes, sides even.
@@ -137,10 +144,23 @@ class Unmixer:
         Returns:
             ``(H, W)`` index of the color, and by how much energy the second best is worse.
         """
+        if len(self.mixing.codes) <= FEW:
+            return self._arrange(luma, stored, SWEEPS)
+        counts = torch.bincount(self.roughly(luma, stored).flatten(), minlength=len(self.mixing.codes))
+        here = (counts >= SEEN).nonzero()[:, 0]
+        own = replace(self.mixing, codes=self.mixing.codes[here], rarity=rarity_of(counts[here]))
+        labels, gaps = Unmixer(own)._arrange(luma, stored, SWEEPS)
+        return here[labels], gaps
+
+    def roughly(self, luma: Tensor, stored: Tensor) -> Tensor:
+        """A quick answer ``(H, W)`` to the same."""
+        return self._arrange(luma, stored, SWEEPS[:1])[0]
+
+    def _arrange(self, luma: Tensor, stored: Tensor, sweeps: Sequence[float]) -> tuple[Tensor, Tensor]:
         state, gaps, squares = self._begun(luma, stored)
         classes = [((squares.rows // 2 + squares.columns // 2) % 2 == odd).nonzero()[:, 0] for odd in (0, 1)]
         parts = [squares.some(part) for one in classes for part in one.split(PART)]
-        for doubt in SWEEPS:
+        for doubt in sweeps:
             for part in parts:
                 self._move(state, gaps, stored, part, doubt)
         return state.labels, gaps

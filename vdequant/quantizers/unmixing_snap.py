@@ -17,6 +17,7 @@ from vdequant.quantizers.unmixing import Mixing, Unmixer
 
 SURE = 4.0  # energy by which the second best color of a sure pixel is worse
 MISSED, SLACK = 3.0, (1.5, 2.0)  # noises, and codes of luma and color, that a sure pixel may leave unexplained
+SETTLED = 0.5 / 255  # by which colors differ that are one
 ROUNDS = 8  # of conjugate gradients, for the color of the others
 LED = 2.0  # noises of luma within one color
 
@@ -70,6 +71,23 @@ class UnmixingSnap:
         rgb = torch.where(sure[..., None], self.colors[labels], decoded).movedim(-1, 0)
         height, width = planes[0].shape
         return rgb[:, :height, :width], sure[:height, :width]
+
+    def settled(self, mean: Tensor, y: Tensor) -> Tensor:
+        """Means over time, each as the clean color that it is nearest to: the one that most frames had.
+
+        Args:
+            mean: RGB ``(N, 3, H, W)`` in [0, 1] of pictures of these colors.
+            y: one of the pictures; what is of no clean color there, or is the mean already, is left as in ``mean``.
+        """
+        moved = ((mean - y).abs().amax(1) > SETTLED).nonzero(as_tuple=True)
+        at = (moved[0], slice(None), *moved[1:])
+        colors = self.colors.to(mean)
+        if not len(moved[0]) or not len(colors):
+            return mean
+        clean = torch.cdist(y[at], colors, p=torch.inf).amin(1) < SETTLED
+        found = mean.clone()
+        found[at] = torch.where(clean[:, None], colors[torch.cdist(mean[at], colors).argmin(1)], mean[at])
+        return found
 
     def labels(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Colors and which are sure, ``(H, W)`` of even sides, and the picture: see :func:`halves`."""

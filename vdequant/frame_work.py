@@ -31,9 +31,9 @@ from vdequant.quantizers.mean_cells import MeanCells
 from vdequant.quantizers.own_palettes import OwnPalettes
 from vdequant.quantizers.palette import PaletteQuantizer
 from vdequant.quantizers.snapping import Snap, SnappedQuantizer
-from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.quantizers.strokes import kept_strokes
 from vdequant.quantizers.textures import repeated_textures, with_textures
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.quantizers.windows import WINDOW
 from vdequant.restorers.base import WHOLE_PICTURE, Explaining, Needs, Restorer, Scaler
 from vdequant.schedule.shortage import is_shortage

@@ -71,12 +71,11 @@ def as_frame(
     ``shown``: what it judges by in place of ``y``, see :func:`shown_of`.
     """
     if shown is not None:
-        cells_of_y = partial(cells_of, recipe, y) if known is None else lambda: known
         held = _Held(y, known)
         return RestoredFrame(
             shown,
             restored,
-            lambda _: cells_of_y(),
+            lambda _: known or cells_of(recipe, y),
             pixelwise=False,
             fidelity=recipe.fidelity,
             margin=margin_of(recipe),

@@ -14,7 +14,6 @@ from vdequant.color import to_rgb
 from vdequant.frames import Frame, SourceInfo
 from vdequant.media.source import open_source
 from vdequant.planning import Plan
-from vdequant.quantizers.folding import fold_codes
 from vdequant.settings import Settings
 
 PIXELS = 40_000_000  # stored pixels that are looked at: 650 pictures of 256x240, 19 of 1080p

@@ -1,8 +1,8 @@
-"""The colors of a drawn clip whose color was stored at half the size, and what its codec does, learned from a few frames.
+"""The colors of a drawn clip whose color was stored at half the size, and its codec, learned from a few frames.
 
-    colors led by luma ──► peaks: too many ──► arrangement ──► colors by least squares, taps, noise ──┐
-                                                   ▲                fewer colors                      │
-                                                   └──────────────────────────────────────────────────┘
+colors led by luma ──► peaks: too many ──► arrangement ──► colors by least squares, taps, noise ──┐
+                                               ▲                fewer colors                      │
+                                               └──────────────────────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITHIN = 0.95  # share of the pixels by which noise is measured, at two standard
 LEAST_NOISE, MOST_NOISE = 1.0, 6.0  # codes
 FEWEST, FEWEST_SHARE = 16, 2e-5  # pixels of a color
 SUPPORT = 100.0  # energy that a color has to save
-ALIKE = (2.0, 3.0)  # codes of luma and of color between two that are one
+ALIKE, ALIKE_NOISE = (2.0, 3.0), (1.5, 2.5)  # codes, or noises, of luma and of color between two that are one
 RIDGE = 5.0  # samples that a color's place before is worth
 MOST_COLORS = 240
 
@@ -86,7 +86,8 @@ def _refitted(mixing: Mixing, labels: Sequence[Tensor], stored: Sequence[Tensor]
         parts = torch.zeros(len(windows), count)
         parts.scatter_add_(1, windows, weights.expand(len(windows), -1))
         gram, right = gram + parts.T @ parts, right + parts.T @ samples.flatten(1).T
-    return torch.linalg.solve(gram, right)
+    found: Tensor = torch.linalg.solve(gram, right)
+    return found
 
 
 def _noise(missed: Sequence[Tensor]) -> float:
@@ -96,11 +97,12 @@ def _noise(missed: Sequence[Tensor]) -> float:
     return min(MOST_NOISE, max(LEAST_NOISE, within / 2))
 
 
-def _distinct(codes: Tensor, counts: Tensor, kept: Tensor) -> Tensor:
+def _distinct(codes: Tensor, counts: Tensor, kept: Tensor, noise: tuple[float, float]) -> Tensor:
     """Indices of the kept colors, heaviest first, without those that are nearly another."""
+    luma, color = (max(least, share * own) for least, share, own in zip(ALIKE, ALIKE_NOISE, noise, strict=True))
     order = counts.argsort(descending=True)
     order = order[kept[order]]
-    scaled = codes[order] / torch.tensor([ALIKE[0], ALIKE[1], ALIKE[1]])
+    scaled = codes[order] / torch.tensor([luma, color, color])
     near = torch.cdist(scaled, scaled, p=torch.inf) < 1
     fresh = torch.ones(len(order), dtype=torch.bool)
     for index in range(len(order)):
@@ -128,7 +130,7 @@ def _again(known: Learned, lumas: Sequence[Tensor], stored: Sequence[Tensor]) ->
     codes = torch.cat([seen[:, None], _refitted(mixing, labels, stored)], 1)
     shown = [codes[:, 1:][own].movedim(-1, 0) for own in labels]
     kept = (counts > max(FEWEST, FEWEST_SHARE * float(counts.sum()))) & (support > SUPPORT)
-    index = _distinct(codes, counts, kept)
+    index = _distinct(codes, counts, kept, (mixing.luma_noise, mixing.color_noise))
     taps = mixing.taps.fitted(shown, list(stored))
     counts = counts[index]
     return Learned(Mixing(codes[index], rarity_of(counts), taps, _noise(missed_luma), _noise(missed_color)), counts)
@@ -148,7 +150,7 @@ def learn_colors(lumas: Sequence[Tensor], stored: Sequence[Tensor]) -> Learned |
     if known is not None and len(known.counts) >= 2:
         known = _begun(lumas, stored, _with_taps(known, lumas, stored))
     for _ in range(ROUNDS):
-        if known is None or not 2 <= len(known.mixing.codes):
+        if known is None or not len(known.mixing.codes) >= 2:
             return None
         known = _again(known, lumas, stored)
     return known if known is not None and 2 <= len(known.counts) <= MOST_COLORS else None

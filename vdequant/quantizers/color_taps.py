@@ -1,9 +1,9 @@
 """How a recorder halved color: the weights of pixels in each stored sample of it.
 
-    rows -1..2 and columns -1..2 around the     .    .    .    .       a mean has .25 in the middle four; swscale's
-    upper left pixel of each 2x2:               .   .25  .25   .       bicubic .19, and .06 above and below; its point
-                                                .   .25  .25   .       scaler, as RetroArch asks for, .5 in one row;
-                                                .    .    .    .       color sited left [.25 .5 .25] across
+rows -1..2 and columns -1..2 around the     .    .    .    .       a mean has .25 in the middle four; swscale's
+upper left pixel of each 2x2:               .   .25  .25   .       bicubic .19, and .06 above and below; its point
+                                            .   .25  .25   .       scaler, as RetroArch asks for, .5 in one row;
+                                            .    .    .    .       color sited left [.25 .5 .25] across
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ColorTaps:
 
     @cached_property
     def shares(self) -> Tensor:
-        """``(S, 4)``: the part that the pixels of a block, row by row, have in its own sample and in those beside it."""
+        """``(S, 4)``: the part of a block's pixels, row by row, in its own sample and in those beside it."""
         rows = []
         for down in (-1, 0, 1):
             for across in (-1, 0, 1):

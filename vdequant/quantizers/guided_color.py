@@ -75,8 +75,8 @@ def guided_color(
         if size < enough:
             break
         change = applied(way)
-        step = size / float((way * change).sum())
-        found, rest = found + step * way, rest - step * change
+        length = size / float((way * change).sum())
+        found, rest = found + length * way, rest - length * change
         before, size = size, float((rest * rest).sum())
         way = rest + size / before * way
     return found

@@ -36,6 +36,7 @@ GROUND, BESIDE = 0.2, 0.3
 GROUND_ALONE, BESIDE_ALONE = 0.05, 0.6
 LITTLE_BESIDE = 0.01  # share of the pixels that the others must be to be asked
 TYPICAL = 0.95  # quantile of the movements that is stated
+NOISES = 2.0  # the same of noise, in standard deviations
 RARE_REACH = 5.0  # codes in the metric of the peaks: pixels of a machine's color that has no peak
 RARE_PIXELS, RARE_SHARE = 48, 4e-5  # of the pixels looked at, for such a color to be believed
 RARE_COST = 1e-3  # share of the pixels that may become unsure by them all
@@ -134,8 +135,7 @@ def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, 
     if subsampled:
         halved = recover_halved(frames, matrices)
         if halved is not None:
-            snap, explained, clean, sure = halved
-            return Recovery(snap, explained, (clean * 255).round().long().numpy(), sure, 2 * snap.mixing.luma_noise)
+            return _of_halved(*halved)
     counted = histogram(_calm(codes) if subsampled else codes)
     if counted.pixels < CALM * codes[:, 0].numel():
         return None
@@ -159,6 +159,10 @@ def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, 
     decoded = codes_to_rgb(codes.movedim(-3, -1), layout, found.matrix).clamp_(0, 1).movedim(-1, -3)
     moved = (clean - decoded).abs().amax(1)[sure[:, 0]]
     return Recovery(snap, found, colors, share, float(moved[:: max(1, len(moved) >> 20)].quantile(TYPICAL)) * 255)
+
+
+def _of_halved(snap: UnmixingSnap, found: Explanation, colors: Tensor, sure: float) -> Recovery:
+    return Recovery(snap, found, (colors * 255).round().long().numpy(), sure, NOISES * snap.mixing.luma_noise)
 
 
 def _is_drawn(labels: Tensor, count: int, found: Explanation) -> bool:

@@ -27,9 +27,12 @@ MOST_PIXELS = 400_000  # of a picture: games of larger ones are shaded finely, a
 LOOKED_AT, FEWEST, MOST = 750_000, 2, 12  # pixels to learn from, and pictures
 SAME = 0.5  # codes by which luma of two pictures differs that are one
 ANSWERED, TRIED = 6, 3  # pictures of which it is said how many pixels are sure, and on which the answer is tried
-# dB by which colors found again have to beat stored color, and the same where stored color is off by more codes. Of games
-# whose pictures gain it was 6 to 60, and 4 and more where 13 colors or so make a scene of many; of others at most 5.
+# dB by which colors found again have to beat stored color, and the same where stored color is off by more codes. Of
+# games whose pictures gain it was 6 to 60, and 4 and more where many scenes have 13 colors or so; of others at most 5.
 GAIN, GAIN_POOR, POOR = 6.0, 4.0, 5.0
+# Colors of no lattice and no machine may be those of a photograph on a plain ground, or of shades: there it was up to
+# 10 dB, and 14 to 60 of games.
+GAIN_ALONE = 12.0
 FREQUENT = 2e-2  # share of the pixels from which a color off the lattice is believed all the same
 NEAR = 2.0  # codes that a clean color may be stored away from where its pixels are
 
@@ -97,8 +100,8 @@ def recover_halved(
         matrices: that come into question, the assumed one first.
 
     Returns:
-        How to snap to them, what they are of, ``(K, 3)`` clean RGB in [0, 1] with the most frequent first, and the share
-        of pixels that are sure; None where what is found could not be found again.
+        How to snap to them, what they are of, ``(K, 3)`` clean RGB in [0, 1], the most frequent first, and the share of
+        pixels that are sure; None where what is found could not be found again.
     """
     layout = frames[0].layout
     if layout.model != "yuv" or layout.chroma != (1, 1) or layout.width * layout.height > MOST_PIXELS:
@@ -111,7 +114,8 @@ def recover_halved(
     found, learned, colors = _explained(learned, layout, matrices)
     snap = UnmixingSnap(colors, learned.mixing, found.matrix)
     answers = [snap.labels(frame.planes, layout) for frame in frames[:: -(-len(frames) // ANSWERED)]]
+    share = float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())
     gain, off = gain_of(learned.mixing, [labels for labels, *_ in answers[:: -(-len(answers) // TRIED)]])
-    if gain < (GAIN_POOR if off > POOR else GAIN):
+    if gain < (GAIN_ALONE if not found.name else GAIN_POOR if off > POOR else GAIN):
         return None
-    return snap, found, colors, float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())
+    return snap, found, colors, share

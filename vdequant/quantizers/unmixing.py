@@ -26,7 +26,7 @@ NEAR, REACHED = 5.0, 1.2  # codes, and times by how much stored color differs ar
 CUT = 100.0  # squared misses, in noises, beyond which luma is no worse
 RARITY, APART = 0.6, 5.0  # weights of the rarity of a color, and of a pair of neighbors that differ
 DIAGONAL = 0.7  # of that, where they touch by a corner
-SWEEPS = (4.0, 2.0, 1.2)  # how much noise color is thought to have, in times of what it has: first the coarse arrangement
+SWEEPS = (4.0, 2.0, 1.2)  # times of its noise that stored color is thought to be off: coarse arrangements come first
 CLEAR = 20.0  # energy above which the second best is not tried
 FLAT_LUMA, FLAT_COLOR = 3.0, 3.0  # noises, and 2 codes: how alike flat areas are
 FEW, SEEN = 12, 4  # colors that all may be in one picture; pixels that a color has there, or it is not
@@ -76,11 +76,17 @@ def _by_luma(mixing: Mixing) -> tuple[Tensor, Tensor]:
     return best.indices, best.values
 
 
-def _flat(luma: Tensor, noise: float) -> Tensor:
-    """Which pixels have the luma of all around them."""
-    wide = functional.pad(luma[None, None], (1, 1, 1, 1), mode="replicate")
-    span = functional.max_pool2d(wide, 3, 1) + functional.max_pool2d(-wide, 3, 1)
-    return span[0, 0] <= FLAT_LUMA * noise + 2
+def _span(planes: Tensor) -> Tensor:
+    """``(H, W)`` by how much ``(C, H, W)`` differ among a place and those around it."""
+    wide = functional.pad(planes[:, None], (1, 1, 1, 1), mode="replicate")
+    return (functional.max_pool2d(wide, 3, 1) + functional.max_pool2d(-wide, 3, 1)).amax((0, 1))
+
+
+def _flat(luma: Tensor, stored: Tensor, mixing: Mixing) -> Tensor:
+    """Which pixels have the luma of all around them, in squares that have the color of all around."""
+    even = _span(stored) <= FLAT_COLOR * mixing.color_noise + 2
+    wide = even.repeat_interleave(2, -2).repeat_interleave(2, -1)
+    return wide & (_span(luma[None]) <= FLAT_LUMA * mixing.luma_noise + 2)
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -91,9 +97,7 @@ def _squares(x: Tensor) -> Tensor:
 
 def _reach(stored: Tensor) -> Tensor:
     """``(H, W)`` codes by which the color of a pixel may well differ from what is stored for its square."""
-    wide = functional.pad(stored[:, None], (1, 1, 1, 1), mode="replicate")
-    span = (functional.max_pool2d(wide, 3, 1) + functional.max_pool2d(-wide, 3, 1)).amax((0, 1))
-    return (NEAR + REACHED * span).repeat_interleave(2, -2).repeat_interleave(2, -1)
+    return (NEAR + REACHED * _span(stored)).repeat_interleave(2, -2).repeat_interleave(2, -1)
 
 
 @dataclass(frozen=True)
@@ -157,9 +161,10 @@ class Unmixer:
         return self._arrange(luma, stored, SWEEPS[:1])[0]
 
     def _arrange(self, luma: Tensor, stored: Tensor, sweeps: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """The likeliest color of each pixel, and by how much the second best is worse."""
         state, gaps, squares = self._begun(luma, stored)
         classes = [((squares.rows // 2 + squares.columns // 2) % 2 == odd).nonzero()[:, 0] for odd in (0, 1)]
-        parts = [squares.some(part) for one in classes for part in one.split(PART)]
+        parts = [squares.some(one[at : at + PART]) for one in classes for at in range(0, len(one), PART)]
         for doubt in sweeps:
             for part in parts:
                 self._move(state, gaps, stored, part, doubt)
@@ -177,7 +182,7 @@ class Unmixer:
         shown = stored.repeat_interleave(2, -2).repeat_interleave(2, -1).flatten(1).T
         labels, gaps = torch.zeros_like(place), torch.full((height * width,), CLEAR)
         open_ = torch.ones(height * width, dtype=torch.bool)
-        calm = _flat(luma, self.mixing.luma_noise).flatten().nonzero()[:, 0]
+        calm = _flat(luma, stored, self.mixing).flatten().nonzero()[:, 0]
         found, off, energy = self._thought_of(place[calm], shown[calm])
         best = (energy + off / self.mixing.color_noise**2).topk(min(2, found.shape[1]), largest=False)
         labels[calm] = found.gather(1, best.indices[:, :1])[:, 0]
@@ -206,9 +211,8 @@ class Unmixer:
         pixels = torch.stack([(rows + row) * across + columns + column for row, column in PLACES], 1).flatten()
         labels, off, energy = self._thought_of(place[pixels], shown[pixels])
         best = (energy + off / reach[pixels, None].square()).topk(min(CANDIDATES, labels.shape[1]), largest=False)
-        return _Squares(
-            rows, columns, labels.gather(1, best.indices).view(len(rows), 4, -1), best.values.view(len(rows), 4, -1)
-        )
+        shape = len(rows), 4, best.indices.shape[1]
+        return _Squares(rows, columns, labels.gather(1, best.indices).view(shape), best.values.view(shape))
 
     def _move(self, state: _State, gaps: Tensor, stored: Tensor, squares: _Squares, doubt: float) -> None:
         """Give each of these squares its likeliest arrangement, all else as it is."""

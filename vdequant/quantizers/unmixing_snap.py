@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -44,6 +44,7 @@ class UnmixingSnap:
     colors: Tensor
     mixing: Mixing
     matrix: Matrix
+    _last: list[tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]] = field(default_factory=list, repr=False)
 
     @cached_property
     def _unmixer(self) -> Unmixer:
@@ -61,7 +62,15 @@ class UnmixingSnap:
         return rgb.to(codes.device).contiguous(), sure.to(codes.device)
 
     def of_planes(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor]:
-        """RGB ``(3, H, W)`` of one 4:2:0 picture, and which pixels are sure, ``(H, W)``."""
+        """RGB ``(3, H, W)`` of one 4:2:0 picture, and which pixels are sure, ``(H, W)``; that before is remembered."""
+        for before, found in self._last[-1:]:
+            if len(before) == len(planes) and all(map(torch.equal, before, planes)):
+                return found
+        found = self._of_planes(planes, layout)
+        self._last[:] = [(tuple(plane.clone() for plane in planes), found)]
+        return found
+
+    def _of_planes(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor]:
         labels, sure, luma, stored = self.labels(planes, layout)
         mixing = self.mixing
         color = mixing.codes[:, 1:][labels].movedim(-1, 0)
@@ -79,15 +88,15 @@ class UnmixingSnap:
             mean: RGB ``(N, 3, H, W)`` in [0, 1] of pictures of these colors.
             y: one of the pictures; what is of no clean color there, or is the mean already, is left as in ``mean``.
         """
-        moved = ((mean - y).abs().amax(1) > SETTLED).nonzero(as_tuple=True)
-        at = (moved[0], slice(None), *moved[1:])
-        colors = self.colors.to(mean)
-        if not len(moved[0]) or not len(colors):
+        moved = (mean - y).abs().amax(1) > SETTLED
+        if not bool(moved.any()):
             return mean
-        clean = torch.cdist(y[at], colors, p=torch.inf).amin(1) < SETTLED
-        found = mean.clone()
-        found[at] = torch.where(clean[:, None], colors[torch.cdist(mean[at], colors).argmin(1)], mean[at])
-        return found
+        colors = self.colors.to(mean)
+        means, stored = mean.movedim(1, -1)[moved], y.movedim(1, -1)[moved]
+        clean = torch.cdist(stored, colors, p=torch.inf).amin(1) < SETTLED
+        found = mean.movedim(1, -1).clone()
+        found[moved] = torch.where(clean[:, None], colors[torch.cdist(means, colors).argmin(1)], means)
+        return found.movedim(-1, 1).contiguous()
 
     def labels(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Colors and which are sure, ``(H, W)`` of even sides, and the picture: see :func:`halves`."""

@@ -28,8 +28,8 @@ class RestoredFrame:
         origin: whatever the caller wants back with the frame; nobody here looks at it.
         certain: which pixels ``(1, 1, H, W)`` of a stored picture have exactly the color from before a lossy codec;
             None where nobody can tell. Asked only when it is needed.
-        doubtful: restored pictures may differ from frame to frame where the stored ones do not, by more than noise; what
-            stands still is told by the stored ones alone.
+        doubtful: restored pictures may differ from frame to frame where the stored ones do not, by more than noise;
+            what stands still is told by the stored ones alone.
         source_pixels: of the frame that the caller keeps until this one comes back; a smoother that holds many frames
             holds fewer of those.
     """

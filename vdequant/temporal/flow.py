@@ -282,9 +282,7 @@ def _going(still: Floats, along: Floats, unchanged: Mask) -> Mask:
     return np.asarray((by_still > CLEARLY) & (by_along < GOING * by_still) & (resting < RESTING))
 
 
-def _moved(
-    motion: Motion, now: _Look, before: _Before, trust: Floats
-) -> tuple[Floats, Floats, Floats, Floats, Mask]:
+def _moved(motion: Motion, now: _Look, before: _Before, trust: Floats) -> tuple[Floats, Floats, Floats, Floats, Mask]:
     """Means, looks and trust, with those of moved places where nothing stands still; and which places those are."""
     *means, seen = motion.fetch_planes([*before.mean, before.seen])
     mean, old = np.stack(means), np.stack(motion.fetch_planes([*before.look.colors]))

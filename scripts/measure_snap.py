@@ -1,10 +1,11 @@
-"""How many native pixels of an enlarged, compressed capture come back exactly (the README's figures).
+"""How many native pixels of a compressed capture come back exactly, and how near the others (the README's figures).
 
 python scripts/measure_snap.py LOSSLESS_CLIP... [--scale 3] [--crf 18]
 python scripts/measure_snap.py LOSSLESS_CLIP... --scaler bilinear --size 1234x1080
 
 Each clip is enlarged by nearest neighbor, or by another scaler to another size, compressed by x264 in 4:2:0, and taken
 back by vdequant without a network; "nothing" is the sample in the middle of each enlarged pixel as the codec left it.
+With ``--scale 1`` a clip is compressed at its own size. PSNR is that of the mean squared error of all frames.
 Of blended pixels, "snapped" are those that a least squares fit finds in the result.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from math import log10
 from pathlib import Path
 
 import torch
@@ -47,11 +49,14 @@ def middles(native: Size, stored: Size) -> Fold:
     return lambda picture: picture[:, rows][:, :, columns]
 
 
-def equal_share(path: Path, truth: Path, fold: Fold) -> float:
-    """Share of native pixels whose three samples are those of the lossless clip."""
-    pairs = zip(codes(path, fold), codes(truth, lambda picture: picture), strict=True)
-    shares = [float((found == true).all(0).double().mean()) for found, true in pairs]
-    return sum(shares) / len(shares)
+def likeness(path: Path, truth: Path, fold: Fold) -> str:
+    """Share of native pixels whose three samples are those of the lossless clip, and PSNR; two cells of the table."""
+    shares, errors = [], []
+    for found, true in zip(codes(path, fold), codes(truth, lambda picture: picture), strict=True):
+        shares.append(float((found == true).all(0).double().mean()))
+        errors.append(float((found - true).square().mean()))
+    error = max(sum(errors) / len(errors), 1e-9)
+    return f"{sum(shares) / len(shares):.2%} | {10 * log10(255**2 / error):.2f}"
 
 
 def size_of(clip: Path) -> Size:
@@ -60,10 +65,11 @@ def size_of(clip: Path) -> Size:
         return source.info.layout.width, source.info.layout.height
 
 
-def compress(clip: Path, lossy: Path, size: Size, scaler: str, crf: int) -> None:
-    """Enlarge and compress a clip."""
-    enlarged = f"scale={size[0]}:{size[1]}:flags={SCALERS[scaler]},format=yuv420p"
-    words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-an", "-vf", enlarged]
+def compress(clip: Path, lossy: Path, size: Size | None, scaler: str, crf: int) -> None:
+    """Enlarge and compress a clip, or compress it as it is."""
+    enlarged = f"scale={size[0]}:{size[1]}:flags={SCALERS[scaler]}," if size else ""
+    words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough"]
+    words += ["-vf", f"{enlarged}format=yuv420p"]
     subprocess.run([*words, "-c:v", "libx264", "-crf", str(crf), lossy], check=True)
 
 
@@ -75,8 +81,9 @@ def main() -> None:
     parser.add_argument("--size", help="WIDTHxHEIGHT to enlarge to, in place of --scale")
     parser.add_argument("--scaler", choices=SCALERS, default="nearest", help="what enlarges")
     parser.add_argument("--crf", type=int, default=18, help="of x264")
+    parser.add_argument("--restorer", default="identity", help="after snapping; see vdequant --help")
     args = parser.parse_args()
-    print("| clip | nothing | snapped |\n| --- | --- | --- |")
+    print("| clip | nothing | PSNR | snapped | PSNR |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         lossy, clean = Path(folder) / "lossy.mp4", Path(folder) / "clean.mkv"
         for clip in args.clips:
@@ -86,10 +93,10 @@ def main() -> None:
             if args.scaler != "nearest":
                 across, down = Blend(args.scaler, width / native[0]), Blend(args.scaler, height / native[1])
                 fold = Grid(blended_axis(across, width), blended_axis(down, height)).fold
-            compress(clip, lossy, (width, height), args.scaler, args.crf)
-            restore(str(lossy), str(clean), Settings(restorer="identity", lossless=True, scale=1, overwrite=True))
-            before, after = equal_share(lossy, clip, middle), equal_share(clean, clip, fold)
-            print(f"| {clip.stem} | {before:.2%} | {after:.2%} |", flush=True)
+            compress(clip, lossy, None if (width, height) == native else (width, height), args.scaler, args.crf)
+            restore(str(lossy), str(clean), Settings(restorer=args.restorer, lossless=True, scale=1, overwrite=True))
+            before, after = likeness(lossy, clip, middle), likeness(clean, clip, fold)
+            print(f"| {clip.stem} | {before} | {after} |", flush=True)
 
 
 if __name__ == "__main__":

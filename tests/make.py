@@ -282,18 +282,23 @@ def enlarged_clip(
     *,
     crf: int = 18,
     codec: str = "libx264",
+    half_rows: bool = True,
 ) -> None:
-    """Native pictures repeated ``scale`` times across and down, then untagged BT.601 4:2:0, as recorders write it."""
+    """Native pictures repeated ``scale`` times across and down, then untagged BT.601 4:2:0, as recorders write it.
+
+    4:2:2 without ``half_rows``.
+    """
     across, down = scale
     height, width = pictures[0].shape[0] * down, pictures[0].shape[1] * across
-    layout = Layout(width, height, "yuv", 8, (1, 1), Matrix.SMPTE170M, False, Siting.CENTER)
+    layout = Layout(width, height, "yuv", 8, (1, int(half_rows)), Matrix.SMPTE170M, False, Siting.CENTER)
+    pixels = "yuv420p" if half_rows else "yuv422p"
     with av.open(str(path), "w") as out:
         film = out.add_stream(codec, rate=60, options={"crf": str(crf), "preset": "veryfast"})
-        film.height, film.width, film.pix_fmt = height, width, "yuv420p"
+        film.height, film.width, film.pix_fmt = height, width, pixels
         film.codec_context.thread_count = 2  # x264's result depends on it, and must not depend on the machine
         for moment, picture in enumerate(pictures):
             big = torch.from_numpy(picture.repeat(down, 0).repeat(across, 1)).permute(2, 0, 1) / 255
-            frame = pack(from_rgb(big, layout), "yuv420p")
+            frame = pack(from_rgb(big, layout), pixels)
             frame.pts, frame.time_base = moment, Fraction(1, 60)
             out.mux(film.encode(frame))
         out.mux(film.encode(None))

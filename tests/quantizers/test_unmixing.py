@@ -56,7 +56,9 @@ def test_shares_are_what_one_pixel_adds_to_the_samples(taps: ColorTaps) -> None:
         color = torch.zeros(2, 12, 12)
         color[:, 4 + pixel // 2, 4 + pixel % 2] = 1
         seen = taps.halved(color)[0].flatten()
-        assert torch.allclose(seen[seen > 0].sort().values, taps.shares[:, pixel][taps.shares[:, pixel] > 0].sort().values)
+        assert torch.allclose(
+            seen[seen > 0].sort().values, taps.shares[:, pixel][taps.shares[:, pixel] > 0].sort().values
+        )
 
 
 @pytest.mark.parametrize("taps", KNOWN[:7])
@@ -75,7 +77,7 @@ def test_drawings_are_found_again_whatever_way_color_was_halved(taps: ColorTaps)
 
 
 def test_what_is_not_sure_is_said_to_be_so() -> None:
-    """Two colors of one luma on both sides of an edge within a square: color of one sample cannot tell which is where."""
+    """Two colors of one luma on both sides of an edge within a square: its sample cannot tell which is where."""
     taps = KNOWN[7]  # one pixel's color for four: the other three show their luma alone
     mixing = mixing_of(taps, colors=[(200, 100, 100), (100, 149, 110), (0, 0, 0)])
     assert abs(float(mixing.codes[0, 0] - mixing.codes[1, 0])) < 1.0

@@ -8,7 +8,7 @@ has to be found again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,34 +28,48 @@ LOOKED_AT, FEWEST, MOST = 750_000, 2, 12  # pixels to learn from, and pictures
 SAME = 0.5  # codes by which luma of two pictures differs that are one
 ANSWERED, TRIED = 6, 3  # pictures of which it is said how many pixels are sure, and on which the answer is tried
 # dB by which colors found again have to beat stored color, and the same where stored color is off by more codes. Of
-# games whose pictures gain it was 6 to 60, and 4 and more where many scenes have 13 colors or so; of others at most 5.
+# games whose pictures gain it was 4.7 to 34, the least with color far off; of others at most 3.
 GAIN, GAIN_POOR, POOR = 6.0, 4.0, 5.0
-# Colors of no lattice and no machine may be those of a photograph on a plain ground, or of shades: there it was up to
-# 10 dB, and 14 to 60 of games.
-GAIN_ALONE = 12.0
+# Colors of no lattice and no machine may be those of a small photograph on a plain ground, where it was up to
+# 12 dB; of games it was 15 to 34.
+GAIN_ALONE = 14.0
+EXACT = 1e-2  # squared codes that are none
+PLAIN, BESIDE = 9, 2  # pixels a side of one color that make a ground, and beside it where its edge is seen
+FITTING = 0.75  # share of what is drawn on grounds whose colors have to be of the lattice or machine
 FREQUENT = 2e-2  # share of the pixels from which a color off the lattice is believed all the same
 NEAR = 2.0  # codes that a clean color may be stored away from where its pixels are
+
+
+def drawn_part(labels: Tensor) -> Tensor:
+    """Which pixels ``(H, W)`` lie neither in nor beside plain grounds, on which photographs and texts may stand."""
+    wide = functional.pad(labels[None, None].float(), (PLAIN // 2,) * 4, mode="replicate")
+    plain = functional.max_pool2d(wide, PLAIN, 1) == -functional.max_pool2d(-wide, PLAIN, 1)
+    reach = PLAIN // 2 + BESIDE
+    return functional.max_pool2d(plain.float(), 2 * reach + 1, 1, reach)[0, 0] == 0
 
 
 def gain_of(mixing: Mixing, labels: Sequence[Tensor]) -> tuple[float, float]:
     """By how many dB colors are found better than stored ones, in pictures like ``labels`` stored with that noise.
 
-    And by how many codes stored ones are off, root mean square.
+    And by how many codes stored ones are off, root mean square. Both of what is drawn on plain grounds.
     """
     unmixer, chance = Unmixer(mixing), torch.Generator().manual_seed(0)
     color = mixing.codes[:, 1:]
-    ours, stored = 0.0, 0.0
+    ours, stored, pixels = 0.0, 0.0, 0
     for own in labels:
+        part = drawn_part(own)
         truth = color[own].movedim(-1, 0)
         luma = mixing.codes[:, 0][own]
         halved = mixing.taps.halved(truth)
         luma = luma + mixing.luma_noise * torch.randn(luma.shape, generator=chance)
         halved = halved + mixing.color_noise * torch.randn(halved.shape, generator=chance)
         again, _ = unmixer(luma.clamp(0, 255), halved)
-        ours += float((color[again].movedim(-1, 0) - truth).square().mean())
+        ours += float((color[again].movedim(-1, 0) - truth)[:, part].square().sum())
         shown = functional.interpolate(halved[None], scale_factor=2, mode="bilinear")[0]
-        stored += float((shown - truth).square().mean())
-    return 10 * float(np.log10(max(stored, 1e-6) / max(ours, 1e-6))), (stored / len(labels)) ** 0.5
+        stored += float((shown - truth)[:, part].square().sum())
+        pixels += int(part.sum())
+    pixels = max(pixels, 1)
+    return 10 * float(np.log10((stored / pixels + EXACT) / (ours / pixels + EXACT))), (stored / pixels / 2) ** 0.5
 
 
 def _pictures(frames: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
@@ -70,13 +84,30 @@ def _pictures(frames: Sequence[Frame]) -> list[tuple[Tensor, Tensor]]:
     return found
 
 
-def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -> tuple[Explanation, Learned, Tensor]:
-    """What the colors are of, those that are of it, and their clean RGB in [0, 1]."""
+@dataclass(frozen=True)
+class _Named:
+    """What the colors are of, with those that are kept.
+
+    Attributes:
+        found: of all colors.
+        learned: the kept colors.
+        colors: ``(K, 3)`` clean RGB of those in [0, 1].
+        fits: ``(K,)`` which are of the lattice or machine.
+    """
+
+    found: Explanation
+    learned: Learned
+    colors: Tensor
+    fits: Tensor
+
+
+def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -> _Named:
+    """The colors that are of a lattice or machine, or of none."""
     codes, counts = learned.mixing.codes.double().numpy(), learned.counts.long().numpy()
     modes = Modes(codes, counts, 1.0, int(counts.sum()))
     found = explain(modes, layout, matrices)
     if not found.name:
-        return found, learned, torch.from_numpy(found.colors / 255).float()
+        return _Named(found, learned, torch.from_numpy(found.colors / 255).float(), torch.from_numpy(found.fits))
     found = explain_again(modes, layout, found)
     keep = np.flatnonzero(found.fits | (counts > FREQUENT * counts.sum()) | (found.levels is not None))
     _, first = np.unique(found.colors[keep], axis=0, return_index=True)
@@ -87,7 +118,13 @@ def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -
     near = (stored - own).abs().amax(1, keepdim=True) < NEAR
     total = learned.counts[keep]
     mixing = replace(learned.mixing, codes=torch.where(near, (stored + own) / 2, own), rarity=rarity_of(total))
-    return found, Learned(mixing, total), colors
+    return _Named(found, Learned(mixing, total), colors, torch.from_numpy(found.fits[keep]))
+
+
+def _fitting(labels: Sequence[Tensor], fits: Tensor) -> float:
+    """Share of what is drawn on plain grounds that is of the lattice or machine."""
+    drawn = torch.cat([own[drawn_part(own)] for own in labels])
+    return float(fits[drawn].float().mean()) if len(drawn) else 1.0
 
 
 def recover_halved(
@@ -111,11 +148,15 @@ def recover_halved(
     learned = learn_colors(lumas, stored)
     if learned is None:
         return None
-    found, learned, colors = _explained(learned, layout, matrices)
-    snap = UnmixingSnap(colors, learned.mixing, found.matrix)
+    named = _explained(learned, layout, matrices)
+    found, mixing = named.found, named.learned.mixing
+    snap = UnmixingSnap(named.colors, mixing, found.matrix)
     answers = [snap.labels(frame.planes, layout) for frame in frames[:: -(-len(frames) // ANSWERED)]]
     share = float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())
-    gain, off = gain_of(learned.mixing, [labels for labels, *_ in answers[:: -(-len(answers) // TRIED)]])
+    labels = [own for own, *_ in answers]
+    if found.name and _fitting(labels, named.fits) < FITTING:
+        return None
+    gain, off = gain_of(mixing, labels[:: -(-len(labels) // TRIED)])
     if gain < (GAIN_ALONE if not found.name else GAIN_POOR if off > POOR else GAIN):
         return None
-    return snap, found, colors, share
+    return snap, found, named.colors, share

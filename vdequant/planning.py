@@ -275,6 +275,7 @@ def analyse(source: Source, settings: Settings, engine: Engine) -> Plan:
         frames=frames,
         assumed_matrix=info.assumed_matrix,
         fold=settings.native_grid == "auto",
+        unmix=not settings.live,
     )
     quantizer, stated = finding.quantizer, None
     if settings.quantizer != "auto":

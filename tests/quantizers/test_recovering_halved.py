@@ -18,7 +18,9 @@ from vdequant.planning import suited_restorer
 from vdequant.quantizers.behind_codec import study
 from vdequant.quantizers.grid import Axis, Grid
 from vdequant.quantizers.known_palettes import known_palettes
-from vdequant.quantizers.recovering_halved import recover_halved
+from vdequant.quantizers.recovering import recover
+from vdequant.quantizers.recovering_halved import drawn_part, recover_halved
+from vdequant.quantizers.snapping import Snap
 from vdequant.quantizers.unmixing_snap import UnmixingSnap, halves
 from vdequant.settings import Settings
 
@@ -144,3 +146,17 @@ def shaded(layout: Layout, count: int = 4) -> list[Frame]:
 )
 def test_of_other_pictures_no_colors_are_told(layout: Layout) -> None:
     assert recover_halved(shaded(layout, 1 if layout.width > 1000 else 4), MATRICES) is None
+
+
+def test_what_plays_is_not_unmixed_for_that_takes_long(tmp_path: Path) -> None:
+    drawn_clip(tmp_path / "in.mp4")
+    found = recover(read(tmp_path / "in.mp4"), None, MATRICES, unmix=False)
+    assert found is None or isinstance(found.snap, Snap)
+
+
+def test_photographs_on_a_plain_ground_are_not_judged_by_the_ground() -> None:
+    labels = torch.zeros(64, 96, dtype=torch.long)
+    labels[20:40, 30:60] = torch.randint(1, 9, (20, 30), generator=torch.Generator().manual_seed(0))
+    part = drawn_part(labels)
+    assert bool(part[24:36, 34:56].all())
+    assert not bool(part[:16].any())

@@ -238,3 +238,22 @@ def test_a_screen_that_is_tinted_for_a_while_is_shown_so_at_once_and_no_longer()
     before, after, clean = torch.cat(stored), run(stored), torch.cat(truth)
     assert (psnr(after, clean) >= psnr(before, clean) - 0.1).all()
     assert psnr(after, clean)[[8, 23]].min() > psnr(before, clean).mean() + 4
+
+
+def test_where_pictures_are_doubtful_what_was_stored_tells_what_stands_still() -> None:
+    """Colors of unmixed pixels jump between frames: that is no movement, and their mean is what stays."""
+    stored = behind_a_codec([place()] * COUNT, size=0.5 / 255)
+    jumping = []
+    for moment, y in enumerate(stored):
+        x = y.clone()
+        x[..., 20:28, 20:28] = 0.9 if moment % 3 else 0.1
+        jumping.append(x)
+
+    def smoothed(doubtful: bool) -> Tensor:
+        flow = Flow()
+        pairs = zip(stored, jumping, strict=True)
+        frames = [RestoredFrame(y, x, TOLERANCE.cells, pixelwise=False, doubtful=doubtful) for y, x in pairs]
+        return torch.cat([f.restored for f in [*(f for frame in frames for f in flow.push(frame)), *flow.flush()]])
+
+    still = torch.cat([place()] * COUNT)
+    assert flicker(smoothed(doubtful=True), still) < flicker(smoothed(doubtful=False), still) / 4

@@ -175,7 +175,13 @@ def _snapped(
 
 
 def study(
-    frames: Sequence[Frame], *, lossy_codec: bool, assumed_matrix: bool, colors: int = 0, fold: bool = True
+    frames: Sequence[Frame],
+    *,
+    lossy_codec: bool,
+    assumed_matrix: bool,
+    colors: int = 0,
+    fold: bool = True,
+    unmix: bool = True,
 ) -> Finding:
     """Find out what was lost before a lossy codec.
 
@@ -185,11 +191,12 @@ def study(
         assumed_matrix: the file does not say which matrix its YUV was made with.
         colors: as counted in the decoded pictures, 0 when they were too many to count.
         fold: look for the grid of native pixels.
+        unmix: see :func:`~vdequant.quantizers.estimate.estimate`.
     """
     layout = frames[0].layout
     grid = _native_grid(frames) if fold else None
     matrices = _matrices(layout, grid, assumed_matrix)
-    recovery = recover(frames, grid, matrices)
+    recovery = recover(frames, grid, matrices, unmix=unmix)
     matrix = recovery.explanation.matrix if recovery is not None else matrices[0]
     other = matrix if matrix != layout.matrix else None
     if recovery is not None:

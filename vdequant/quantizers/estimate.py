@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from torch import Tensor
@@ -233,6 +233,7 @@ def estimate(
     frames: Sequence[Frame] = (),
     assumed_matrix: bool = False,
     fold: bool = True,
+    unmix: bool = True,
 ) -> Finding:
     """Find out what was lost.
 
@@ -243,6 +244,7 @@ def estimate(
         frames: sampled likewise, as stored; without them nothing is looked for behind a lossy codec.
         assumed_matrix: the file does not say which matrix its YUV was made with.
         fold: look for the grid of native pixels; False takes every stored pixel for one.
+        unmix: learn the colors of 4:2:0 pictures at their own size; snapping to them takes long.
 
     Returns:
         The finding. Colors that the sample missed are safe: all quantizers hold values that they do not know.
@@ -251,8 +253,9 @@ def estimate(
         ValueError: when there is no picture or one has another shape.
     """
     check_pictures(pictures)
+    blurred = partial(study, frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, fold=fold, unmix=unmix)
     if lossy_codec and frames and _is_hopeless(pictures[0]):
-        return study(frames, lossy_codec=True, assumed_matrix=assumed_matrix, fold=fold)
+        return blurred()
     grid = exact_grid(pictures) if fold else None
     native = [picture if grid is None else grid.fold(picture) for picture in pictures]
     census = count_colors(native)
@@ -270,9 +273,7 @@ def estimate(
     else:
         finding = _without_structure(census, lossy_codec, stored_bits)
     if finding.kind == "lossy":
-        if not frames:
-            return finding
-        return study(frames, lossy_codec=lossy_codec, assumed_matrix=assumed_matrix, colors=finding.colors, fold=fold)
+        return blurred(colors=finding.colors) if frames else finding
     if finding.kind != "fine":
         found = dither.between_levels if finding.kind == "lattice" else dither.between_colors
         finding = _of_two_tones(_of_grays(replace(finding, dithered=found)), native)

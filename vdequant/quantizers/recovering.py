@@ -117,13 +117,16 @@ def _with_rare_colors(
     return np.concatenate([colors, rest[taken]]), np.concatenate([centers, stored[taken]])
 
 
-def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, ...]) -> Recovery | None:
+def recover(
+    frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, ...], *, unmix: bool = True
+) -> Recovery | None:
     """Find the clean colors behind a lossy codec.
 
     Args:
         frames: sampled over the clip, of one layout.
         grid: of native pixels, None where every stored pixel is one.
         matrices: that come into question, the assumed one first.
+        unmix: see :func:`~vdequant.quantizers.estimate.estimate`.
 
     Returns:
         None when the clip is not drawn with few clean colors, or the codec left too little of them.
@@ -132,7 +135,7 @@ def recover(frames: Sequence[Frame], grid: Grid | None, matrices: tuple[Matrix, 
     codes = torch.stack([fold_codes(frame.planes, layout, grid) for frame in frames])
     colored = bool((codes[:, 1:] - 128).abs().amax() > GRAY) if layout.model == "yuv" else False
     subsampled = (grid is None or not grid.enlarged) and layout.chroma != (0, 0) and colored
-    if subsampled:
+    if subsampled and unmix:
         halved = recover_halved(frames, matrices)
         if halved is not None:
             return _of_halved(*halved)

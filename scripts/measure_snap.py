@@ -1,6 +1,6 @@
 """How many native pixels of a compressed capture come back exactly, and how near the others (the README's figures).
 
-python scripts/measure_snap.py LOSSLESS_CLIP... [--scale 3] [--crf 18]
+python scripts/measure_snap.py LOSSLESS_CLIP... [--scale 3] [--crf 18] [--frames 0]
 python scripts/measure_snap.py LOSSLESS_CLIP... --scaler bilinear --size 1234x1080
 
 Each clip is enlarged by nearest neighbor, or by another scaler to another size, compressed by x264 in 4:2:0, and taken
@@ -15,6 +15,7 @@ import argparse
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from math import log10
 from pathlib import Path
 
@@ -49,10 +50,12 @@ def middles(native: Size, stored: Size) -> Fold:
     return lambda picture: picture[:, rows][:, :, columns]
 
 
-def likeness(path: Path, truth: Path, fold: Fold) -> str:
+def likeness(path: Path, truth: Path, fold: Fold, frames: int) -> str:
     """Share of native pixels whose three samples are those of the lossless clip, and PSNR; two cells of the table."""
     shares, errors = [], []
-    for found, true in zip(codes(path, fold), codes(truth, lambda picture: picture), strict=True):
+    for found, true in zip(
+        codes(path, fold), islice(codes(truth, lambda picture: picture), frames or None), strict=True
+    ):
         shares.append(float((found == true).all(0).double().mean()))
         errors.append(float((found - true).square().mean()))
     error = max(sum(errors) / len(errors), 1e-9)
@@ -65,11 +68,11 @@ def size_of(clip: Path) -> Size:
         return source.info.layout.width, source.info.layout.height
 
 
-def compress(clip: Path, lossy: Path, size: Size | None, scaler: str, crf: int) -> None:
-    """Enlarge and compress a clip, or compress it as it is."""
+def compress(clip: Path, lossy: Path, size: Size | None, scaler: str, crf: int, frames: int) -> None:
+    """Enlarge and compress a clip, or compress it as it is; its first frames, or all of them (0)."""
     enlarged = f"scale={size[0]}:{size[1]}:flags={SCALERS[scaler]}," if size else ""
     words = [find_ffmpeg(), "-y", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough"]
-    words += ["-vf", f"{enlarged}format=yuv420p"]
+    words += ["-vf", f"{enlarged}format=yuv420p", *(("-frames:v", str(frames)) if frames else ())]
     subprocess.run([*words, "-c:v", "libx264", "-crf", str(crf), lossy], check=True)
 
 
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("--size", help="WIDTHxHEIGHT to enlarge to, in place of --scale")
     parser.add_argument("--scaler", choices=SCALERS, default="nearest", help="what enlarges")
     parser.add_argument("--crf", type=int, default=18, help="of x264")
+    parser.add_argument("--frames", type=int, default=0, help="of each clip, from its beginning; 0 for all")
     parser.add_argument("--restorer", default="identity", help="after snapping; see vdequant --help")
     args = parser.parse_args()
     print("| clip | nothing | PSNR | snapped | PSNR |\n| --- | --- | --- | --- | --- |")
@@ -93,9 +97,11 @@ def main() -> None:
             if args.scaler != "nearest":
                 across, down = Blend(args.scaler, width / native[0]), Blend(args.scaler, height / native[1])
                 fold = Grid(blended_axis(across, width), blended_axis(down, height)).fold
-            compress(clip, lossy, None if (width, height) == native else (width, height), args.scaler, args.crf)
+            compress(
+                clip, lossy, None if (width, height) == native else (width, height), args.scaler, args.crf, args.frames
+            )
             restore(str(lossy), str(clean), Settings(restorer=args.restorer, lossless=True, scale=1, overwrite=True))
-            before, after = likeness(lossy, clip, middle), likeness(clean, clip, fold)
+            before, after = (likeness(*pair, args.frames) for pair in ((lossy, clip, middle), (clean, clip, fold)))
             print(f"| {clip.stem} | {before} | {after} |", flush=True)
 
 

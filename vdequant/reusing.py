@@ -44,6 +44,7 @@ from vdequant.quantizers.pattern_cells import PatternCells
 from vdequant.quantizers.snapping import MixedCells
 from vdequant.quantizers.threshold import SlabCells
 from vdequant.quantizers.uniform import BoxCells
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.reusing_parts import Asked, Canvases, Kept, PartedWork, Tile, Turn, copy_masked, parts_of
 from vdequant.schedule.cpu import PlannedWorkers
 from vdequant.schedule.stages import Workers
@@ -65,11 +66,14 @@ SINGLE = (BoxCells, MixedCells, PaletteCells, PatternCells, SlabCells)
 def grain_of(recipe: Recipe) -> Grain | None:
     """How pictures may be cut for reuse; None where a result depends on more than what lies within the halo.
 
-    None too for what looks at single pixels: planning takes longer than doing it again.
+    None too for what looks at single pixels: planning takes longer than doing it again. And for what is unmixed, which
+    takes longer than a network: planning needs the native pictures in order, from one thread.
     """
     needs = recipe.restorer.needs
     some = torch.zeros(1, 3, PROBED, PROBED)
     if needs.halo == 0 or isinstance(recipe.quantizer, OwnPalettes):  # another palette makes every pixel new
+        return None
+    if isinstance(recipe.snap, UnmixingSnap):
         return None
     if not isinstance(cells_of(recipe, some), SINGLE) or needs.halo > LARGEST_HALO or needs.min_size > 1:
         return None

@@ -103,6 +103,16 @@ def test_borders_are_cut_off_after_unmixing(tmp_path: Path) -> None:
     assert tuple(sure.shape) == (1, 1, 95, 127)
 
 
+def test_frames_of_another_format_are_decoded_as_they_are(tmp_path: Path) -> None:
+    drawn_clip(tmp_path / "in.mp4")
+    snap = recovered(tmp_path / "in.mp4")
+    layout = Layout(16, 8, "yuv", 8, (0, 0), Matrix.SMPTE170M)
+    planes = tuple(torch.full((1, 8, 16), code, dtype=torch.uint8) for code in (90, 140, 110))
+    rgb, sure = snap.native(torch.stack(planes, 1).float(), planes, layout, None)
+    assert torch.allclose(rgb[0], to_rgb(tuple(plane[0] for plane in planes), layout), atol=1e-5)
+    assert not bool(sure.any())
+
+
 def test_means_of_two_colors_settle_on_the_nearer_one(tmp_path: Path) -> None:
     drawn_clip(tmp_path / "in.mp4")
     snap = recovered(tmp_path / "in.mp4")

@@ -53,7 +53,10 @@ class UnmixingSnap:
     def native(
         self, codes: Tensor, planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None
     ) -> tuple[Tensor, Tensor]:
-        """See :class:`~vdequant.quantizers.snapping.Snap`; ``codes`` are of no interest, for their color is mixed."""
+        """See :class:`~vdequant.quantizers.snapping.Snap`; ``codes`` are mixed, and only asked in other formats."""
+        if (layout.model, layout.chroma) != ("yuv", (1, 1)):  # a clip may change its format
+            decoded = codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous()
+            return decoded, torch.zeros_like(decoded[:, :1], dtype=torch.bool)
         found = [self.of_planes(tuple(plane[at] for plane in planes), layout) for at in range(len(planes[0]))]
         rgb = torch.stack([picture for picture, _ in found])
         sure = torch.stack([where for _, where in found])[:, None]

@@ -257,3 +257,11 @@ def test_where_pictures_are_doubtful_what_was_stored_tells_what_stands_still() -
 
     still = torch.cat([place()] * COUNT)
     assert flicker(smoothed(doubtful=True), still) < flicker(smoothed(doubtful=False), still) / 4
+
+
+def test_where_pictures_are_doubtful_a_slow_fade_is_followed_all_the_same() -> None:
+    truth = [place() * (1 - 0.01 * moment) for moment in range(24)]
+    flow = Flow()
+    frames = [RestoredFrame(y, y.clone(), TOLERANCE.cells, pixelwise=False, doubtful=True) for y in truth]
+    found = torch.cat([f.restored for f in [*(f for frame in frames for f in flow.push(frame)), *flow.flush()]])
+    assert float((found - torch.cat(truth)).abs().mean()) < 1.5 / 255

@@ -2,7 +2,7 @@
 
 rows -1..2 and columns -1..2 around the     .    .    .    .       a mean has .25 in the middle four; swscale's
 upper left pixel of each 2x2:               .   .25  .25   .       bicubic .19, and .06 above and below; its point
-                                            .   .25  .25   .       scaler, as RetroArch asks for, .5 in one row;
+                                            .   .25  .25   .       scaler .5 in one row;
                                             .    .    .    .       color sited left [.25 .5 .25] across
 """
 

@@ -247,7 +247,8 @@ def _count_inside(recipe: Recipe, y: Tensor, written: Tensor, known: Cells | Non
     return total
 
 
-def _with_matrix(recipe: Recipe, layout: Layout) -> Layout:
+def with_matrix(recipe: Recipe, layout: Layout) -> Layout:
+    """``layout`` with the matrix that was found, where the file's own was only assumed."""
     return layout if recipe.matrix is None else replace(layout, matrix=recipe.matrix)
 
 
@@ -288,8 +289,7 @@ def take_native(recipe: Recipe, planes: tuple[Tensor, ...], layout: Layout) -> T
     Args:
         planes: stored planes ``(N, h, w)`` in ``layout``.
     """
-    known = _with_matrix(recipe, layout)
-    y, geometry = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, known)
+    y, geometry = (_native_exact if recipe.exact else _native_blurred)(recipe, planes, with_matrix(recipe, layout))
     return Taken(y if recipe.placing is None else recipe.placing.onto_blocks(y), geometry, planes, layout)
 
 
@@ -347,7 +347,7 @@ def _enlarged(recipe: Recipe, restored: Tensor, grid: Grid, border: Callable[[Bo
 
 def _planes_of(recipe: Recipe, taken: Taken, restored: Tensor) -> tuple[Tensor, ...]:
     """Planes of the output: the restored native picture enlarged, in its borders."""
-    planes, layout = taken.planes, _with_matrix(recipe, taken.layout)
+    planes, layout = taken.planes, with_matrix(recipe, taken.layout)
     grid = taken.geometry or Grid.of_scale((1, 1), restored.shape[-1], restored.shape[-2])
     border = partial(region_to_rgb, planes, layout)
     # Not every device repeats samples of 16 bits.

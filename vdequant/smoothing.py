@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vdequant.color import to_rgb
-from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of
+from vdequant.frame_work import Recipe, Restored, Taken, cells_of, finish, margin_of, with_matrix
 from vdequant.frames import Frame, SegmentStart, SidePacket, SourceInfo
 from vdequant.quantizers.base import Cells
 from vdequant.quantizers.finding import Finding
@@ -30,6 +30,7 @@ from vdequant.schedule.in_order import InOrder
 from vdequant.settings import Settings
 from vdequant.temporal.base import RestoredFrame, Smoother
 
+SETTLED = 0.5 / 255  # by which colors differ that are one
 LARGE = 1024 * 768  # native pixels from which on smoothing, which runs on one CPU core, would hold up a GPU
 
 Write = Callable[[Frame | SidePacket, Restored | None], None]
@@ -107,16 +108,19 @@ def shown_of(recipe: Recipe, frame: Frame) -> Tensor | None:
     """
     if not isinstance(recipe.snap, UnmixingSnap):
         return None
-    layout = frame.layout if recipe.matrix is None else replace(frame.layout, matrix=recipe.matrix)
-    decoded = to_rgb(tuple(plane[None] for plane in frame.planes), layout)
+    decoded = to_rgb(tuple(plane[None] for plane in frame.planes), with_matrix(recipe, frame.layout))
     return decoded if recipe.grid is None else recipe.grid.crop(decoded)
 
 
 def _settled(recipe: Recipe, y: Tensor, restored: Tensor) -> Tensor:
     """Pictures of few colors in those colors again: a mean of two of them is none."""
-    quantizer = recipe.quantizer
-    palette = isinstance(quantizer, SnappedQuantizer) and isinstance(quantizer.inner, PaletteQuantizer)
-    return recipe.snap.settled(restored, y) if palette and isinstance(recipe.snap, UnmixingSnap) else restored
+    quantizer, snap = recipe.quantizer, recipe.snap
+    if not isinstance(snap, UnmixingSnap) or not isinstance(quantizer, SnappedQuantizer):
+        return restored
+    if not isinstance(quantizer.inner, PaletteQuantizer):
+        return restored
+    moved = (restored - y).abs().amax(1) > SETTLED
+    return snap.settled(restored, moved & quantizer.clean(y)[:, 0]) if bool(moved.any()) else restored
 
 
 class SmoothingWriter:

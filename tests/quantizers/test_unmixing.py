@@ -147,3 +147,12 @@ def test_of_noise_nothing_is_learned() -> None:
     luma, color = torch.rand(64, 64, generator=chance) * 219 + 16, torch.rand(2, 32, 32, generator=chance) * 200 + 28
     learned = learn_colors([luma], [color])
     assert learned is None or len(learned.counts) > 20
+
+
+def test_a_picture_of_a_few_pixels_has_colors_though_none_is_frequent() -> None:
+    chance = torch.Generator().manual_seed(8)
+    colors = [tuple(color) for color in torch.randint(0, 256, (40, 3), generator=chance).tolist()]
+    mixing = mixing_of(KNOWN[0], colors=colors)
+    truth = torch.tensor([[0, 1], [2, 3]])
+    found, gaps = Unmixer(mixing)(*stored(mixing, truth))
+    assert found.shape == gaps.shape == (2, 2)

@@ -14,9 +14,11 @@ from vdequant.color import to_rgb
 from vdequant.frames import Frame, SourceInfo
 from vdequant.media.source import open_source
 from vdequant.planning import Plan
+from vdequant.quantizers.unmixing_snap import UnmixingSnap
 from vdequant.settings import Settings
 
 PIXELS = 40_000_000  # stored pixels that are looked at: 650 pictures of 256x240, 19 of 1080p
+UNMIXED = 8  # times as few where pictures are unmixed, which takes long
 UNSURE = -1
 RUNS = 3  # of consecutive frames, spread over a clip that is longer
 
@@ -71,7 +73,9 @@ def runs(path: str, plan: Plan, settings: Settings) -> Iterator[Iterator[View]]:
     info = plan.source
     if info.kind == "pipe":
         return
-    budget = max(RUNS * 2, PIXELS // (info.layout.width * info.layout.height))
+    recovery = plan.finding.recovery
+    fewer = UNMIXED if recovery is not None and isinstance(recovery.snap, UnmixingSnap) else 1
+    budget = max(RUNS * 2, PIXELS // fewer // (info.layout.width * info.layout.height))
     spans = _spans(info, settings, budget)
     settings = replace(settings, deinterlace=info.deinterlaced or "off")  # as was decided once, by a look all over
     for start, duration in spans:

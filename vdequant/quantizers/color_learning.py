@@ -146,11 +146,15 @@ def learn_colors(lumas: Sequence[Tensor], stored: Sequence[Tensor]) -> Learned |
     Returns:
         None where there are no peaks, or too many colors.
     """
-    known = _begun(lumas, stored, ColorTaps.known()[0])
-    if known is not None and len(known.counts) >= 2:
-        known = _begun(lumas, stored, _with_taps(known, lumas, stored))
+    usual = ColorTaps.known()[0]
+    known = _begun(lumas, stored, usual)
+    if known is None:
+        return None
+    taps = _with_taps(known, lumas, stored)
+    if not torch.equal(taps.weights, usual.weights):
+        known = _begun(lumas, stored, taps)
     for _ in range(ROUNDS):
-        if known is None or not len(known.mixing.codes) >= 2:
+        if known is None or len(known.counts) < 2:
             return None
         known = _again(known, lumas, stored)
-    return known if known is not None and 2 <= len(known.counts) <= MOST_COLORS else None
+    return known if known is not None and len(known.counts) >= 2 else None

@@ -90,13 +90,13 @@ class _Named:
 
     Attributes:
         found: of all colors.
-        learned: the kept colors.
+        mixing: of the kept colors.
         colors: ``(K, 3)`` clean RGB of those in [0, 1].
         fits: ``(K,)`` which are of the lattice or machine.
     """
 
     found: Explanation
-    learned: Learned
+    mixing: Mixing
     colors: Tensor
     fits: Tensor
 
@@ -107,7 +107,7 @@ def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -
     modes = Modes(codes, counts, 1.0, int(counts.sum()))
     found = explain(modes, layout, matrices)
     if not found.name:
-        return _Named(found, learned, torch.from_numpy(found.colors / 255).float(), torch.from_numpy(found.fits))
+        return _Named(found, learned.mixing, torch.from_numpy(found.colors / 255).float(), torch.from_numpy(found.fits))
     found = explain_again(modes, layout, found)
     keep = np.flatnonzero(found.fits | (counts > FREQUENT * counts.sum()) | (found.levels is not None))
     _, first = np.unique(found.colors[keep], axis=0, return_index=True)
@@ -116,9 +116,9 @@ def _explained(learned: Learned, layout: Layout, matrices: tuple[Matrix, ...]) -
     own = learned.mixing.codes[keep]
     stored = rgb_to_codes(colors, layout, found.matrix)
     near = (stored - own).abs().amax(1, keepdim=True) < NEAR
-    total = learned.counts[keep]
-    mixing = replace(learned.mixing, codes=torch.where(near, (stored + own) / 2, own), rarity=rarity_of(total))
-    return _Named(found, Learned(mixing, total), colors, torch.from_numpy(found.fits[keep]))
+    rarity = rarity_of(learned.counts[keep])
+    mixing = replace(learned.mixing, codes=torch.where(near, (stored + own) / 2, own), rarity=rarity)
+    return _Named(found, mixing, colors, torch.from_numpy(found.fits[keep]))
 
 
 def _fitting(labels: Sequence[Tensor], fits: Tensor) -> float:
@@ -149,7 +149,7 @@ def recover_halved(
     if learned is None:
         return None
     named = _explained(learned, layout, matrices)
-    found, mixing = named.found, named.learned.mixing
+    found, mixing = named.found, named.mixing
     snap = UnmixingSnap(named.colors, mixing, found.matrix)
     answers = [snap.labels(frame.planes, layout) for frame in frames[:: -(-len(frames) // ANSWERED)]]
     share = float(torch.stack([sure.float().mean() for _, sure, _, _ in answers]).mean())

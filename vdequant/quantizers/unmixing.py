@@ -151,7 +151,7 @@ class Unmixer:
         if len(self.mixing.codes) <= FEW:
             return self._arrange(luma, stored, SWEEPS)
         counts = torch.bincount(self.roughly(luma, stored).flatten(), minlength=len(self.mixing.codes))
-        here = (counts >= SEEN).nonzero()[:, 0]
+        here = (counts >= min(SEEN, int(counts.max()))).nonzero()[:, 0]
         own = replace(self.mixing, codes=self.mixing.codes[here], rarity=rarity_of(counts[here]))
         labels, gaps = Unmixer(own)._arrange(luma, stored, SWEEPS)
         return here[labels], gaps

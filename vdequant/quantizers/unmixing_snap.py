@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -17,7 +17,6 @@ from vdequant.quantizers.unmixing import Mixing, Unmixer
 
 SURE = 4.0  # energy by which the second best color of a sure pixel is worse
 MISSED, SLACK = 3.0, (1.5, 2.0)  # noises, and codes of luma and color, that a sure pixel may leave unexplained
-SETTLED = 0.5 / 255  # by which colors differ that are one
 ROUNDS = 8  # of conjugate gradients, for the color of the others
 LED = 2.0  # noises of luma within one color
 
@@ -44,7 +43,6 @@ class UnmixingSnap:
     colors: Tensor
     mixing: Mixing
     matrix: Matrix
-    _last: list[tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]] = field(default_factory=list, repr=False)
 
     @cached_property
     def _unmixer(self) -> Unmixer:
@@ -53,10 +51,7 @@ class UnmixingSnap:
     def native(
         self, codes: Tensor, planes: tuple[Tensor, ...], layout: Layout, grid: Grid | None
     ) -> tuple[Tensor, Tensor]:
-        """See :class:`~vdequant.quantizers.snapping.Snap`; ``codes`` are mixed, and only asked in other formats."""
-        if (layout.model, layout.chroma) != ("yuv", (1, 1)):  # a clip may change its format
-            decoded = codes_to_rgb(codes.movedim(-3, -1), layout).clamp_(0, 1).movedim(-1, -3).contiguous()
-            return decoded, torch.zeros_like(decoded[:, :1], dtype=torch.bool)
+        """See :class:`~vdequant.quantizers.snapping.Snap`; ``codes`` are mixed, and not asked."""
         found = [self.of_planes(tuple(plane[at] for plane in planes), layout) for at in range(len(planes[0]))]
         rgb = torch.stack([picture for picture, _ in found])
         sure = torch.stack([where for _, where in found])[:, None]
@@ -65,15 +60,7 @@ class UnmixingSnap:
         return rgb.to(codes.device).contiguous(), sure.to(codes.device)
 
     def of_planes(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor]:
-        """RGB ``(3, H, W)`` of one 4:2:0 picture, and which pixels are sure, ``(H, W)``; that before is remembered."""
-        for before, found in self._last[-1:]:
-            if len(before) == len(planes) and all(map(torch.equal, before, planes)):
-                return found
-        found = self._of_planes(planes, layout)
-        self._last[:] = [(tuple(plane.clone() for plane in planes), found)]
-        return found
-
-    def _of_planes(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor]:
+        """RGB ``(3, H, W)`` of one 4:2:0 picture, and which pixels are sure, ``(H, W)``."""
         labels, sure, luma, stored = self.labels(planes, layout)
         mixing = self.mixing
         color = mixing.codes[:, 1:][labels].movedim(-1, 0)
@@ -84,21 +71,16 @@ class UnmixingSnap:
         height, width = planes[0].shape
         return rgb[:, :height, :width], sure[:height, :width]
 
-    def settled(self, mean: Tensor, y: Tensor) -> Tensor:
+    def settled(self, mean: Tensor, where: Tensor) -> Tensor:
         """Means over time, each as the clean color that it is nearest to: the one that most frames had.
 
         Args:
             mean: RGB ``(N, 3, H, W)`` in [0, 1] of pictures of these colors.
-            y: one of the pictures; what is of no clean color there, or is the mean already, is left as in ``mean``.
+            where: ``(N, H, W)`` which pixels; others are left as they are.
         """
-        moved = (mean - y).abs().amax(1) > SETTLED
-        if not bool(moved.any()):
-            return mean
-        colors = self.colors.to(mean)
-        means, stored = mean.movedim(1, -1)[moved], y.movedim(1, -1)[moved]
-        clean = torch.cdist(stored, colors, p=torch.inf).amin(1) < SETTLED
         found = mean.movedim(1, -1).clone()
-        found[moved] = torch.where(clean[:, None], colors[torch.cdist(means, colors).argmin(1)], means)
+        colors = self.colors.to(mean)
+        found[where] = colors[torch.cdist(found[where], colors).argmin(1)]
         return found.movedim(-1, 1).contiguous()
 
     def labels(self, planes: tuple[Tensor, ...], layout: Layout) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -174,7 +174,7 @@ class Flow:
         share = now.worth / (seen + now.worth)
         judged, drifting = _followed(judged + (now.judged - judged) * share, now)
         judged = np.clip(judged, 0, 1)
-        mean = judged if now.judged is now.fresh else _averaged(mean, now, share, drifting)
+        mean = judged if now.judged is now.fresh else np.clip(mean + (now.fresh - mean) * share, 0, 1)
         value = torch.from_numpy(mean)[None].to(frame.restored)
         if carried is not None and carried.any():
             value = _limited(value, frame, torch.from_numpy(carried).to(value.device))
@@ -244,12 +244,6 @@ def _followed(mean: Floats, now: _Look) -> tuple[Floats, Mask]:
         drifting |= drift != 0
         plane += np.clip(drift, np.minimum(gap, 0), np.maximum(gap, 0))
     return mean, drifting
-
-
-def _averaged(mean: Floats, now: _Look, share: Floats, drifting: Mask) -> Floats:
-    """The mean of what was restored, and the look itself where surroundings drift: those of ``now.judged`` followed."""
-    moved = np.clip(mean + (now.fresh - mean) * share, 0, 1)
-    return np.asarray(np.where(drifting, now.fresh, moved), np.float32)
 
 
 def _around(plane: Floats) -> Floats:
